@@ -1,0 +1,76 @@
+// Start here: an MQTT 5 broker inside your process.
+//
+//   Broker broker;
+//   absl::StatusOr<std::string> url = broker.Listen("mqtt://127.0.0.1:0");
+//   // *url is now "mqtt://127.0.0.1:41873"; clients connect, publish, subscribe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <absl/status/statusor.h>
+#include <asio/any_io_executor.hpp>
+
+#include "mqttrpc/broker/options.h"
+#include "mqttrpc/mqtt/transport.h"
+
+namespace mqttrpc::broker {
+
+// What a broker has counted since it was made.
+struct BrokerStatistics {
+  std::uint64_t connections = 0;          // Open now.
+  std::uint64_t subscriptions = 0;        // Now.
+  std::uint64_t messages_received = 0;    // PUBLISH packets accepted.
+  std::uint64_t messages_sent = 0;        // PUBLISH packets put on the way.
+  std::uint64_t messages_dropped = 0;     // Full queue, expired, or too large for the receiver.
+  std::uint64_t connections_refused = 0;  // Malformed, refused, or timed out before CONNACK.
+};
+
+// One broker. Several live in one process without knowing each other. Any
+// thread may call any method. The destructor stops it as Stop() does.
+class Broker {
+ public:
+  // Runs on a thread of its own.
+  explicit Broker(BrokerOptions options = BrokerOptions());
+
+  // Runs on `executor`, which must run one handler at a time: a strand, or an
+  // io_context with one thread. Its context outlives the broker; if it does not
+  // run any more, call Stop() before.
+  Broker(asio::any_io_executor executor, BrokerOptions options);
+
+  ~Broker();
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  // Accepts clients at `url`, e.g. "mqtt://127.0.0.1:0"; returns the URL as
+  // bound, with the port that the system chose for 0. May be called repeatedly.
+  // When it returns, connecting works. Whether a non-loopback address is wise is
+  // the caller's question: there is no authentication yet.
+  // Errors: kInvalidArgument not a URL; kUnavailable the address is in use or
+  // not ours; kFailedPrecondition after Stop().
+  absl::StatusOr<std::string> Listen(std::string_view url);
+
+  // Serves a client over `transport`, which must use this broker's executor().
+  void Attach(std::unique_ptr<mqtt::Transport> transport);
+
+  // Dials this broker in memory, whatever the endpoint; for ClientOptions::connector.
+  // After the broker's end it answers kUnavailable; itself it must not be used then.
+  mqtt::Connector& connector();
+
+  // Tells every client 0x8B (Server shutting down), closes everything, and
+  // returns when nothing of it runs any more. Idempotent.
+  void Stop();
+
+  BrokerStatistics statistics() const;
+
+  asio::any_io_executor executor() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace mqttrpc::broker

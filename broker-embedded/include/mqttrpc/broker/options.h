@@ -1,0 +1,56 @@
+// Limits of a broker. Every thing that a peer can make grow has one.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "mqttrpc/mqtt/environment.h"
+
+namespace mqttrpc::broker {
+
+struct BrokerOptions {
+  BrokerOptions() = default;  // Not an aggregate: docs/decisions/0006-coroutine-rules.md.
+
+  // Open connections; more are answered 0x97 and closed.
+  std::size_t maximum_connections = 10'000;
+
+  // The largest packet taken from a client, in bytes; announced in CONNACK.
+  std::uint32_t maximum_packet_size = 1024 * 1024;
+
+  // The same before a CONNECT was accepted.
+  std::uint32_t maximum_connect_packet_size = 4096;
+
+  // From accepting a stream to its whole CONNECT; then it is closed.
+  std::chrono::milliseconds connect_timeout{10'000};
+
+  // Keep Alive in seconds above which, and instead of 0 (never), the broker puts
+  // its own (Server Keep Alive). 0: clients' values stand.
+  std::uint16_t maximum_keep_alive = 0;
+
+  // Unacknowledged QoS 1 messages a client may have under way to us (1-65,535).
+  std::uint16_t receive_maximum = 1024;
+
+  // Topic Aliases a client may use; 0 none.
+  std::uint16_t topic_alias_maximum = 32;
+
+  // Topic Filters a client may have at a time; more are refused with 0x97.
+  std::size_t maximum_subscriptions = 1'000;
+
+  // What may wait for one client. Beyond it, further messages for it are dropped
+  // and counted; a client whose acknowledgements alone fill it gets 0x97.
+  std::size_t maximum_queued_messages = 10'000;
+  std::size_t maximum_queued_bytes = 16 * 1024 * 1024;
+
+  // The same for all clients together, in bytes.
+  std::size_t maximum_total_queued_bytes = 256 * 1024 * 1024;
+
+  // Response Information for a client that asks: this, then its client id (4.10.1).
+  // Empty: none.
+  std::string response_information_prefix = "rpc1/r/";
+
+  mqtt::Environment environment;
+};
+
+}  // namespace mqttrpc::broker

@@ -1,0 +1,34 @@
+# Warnings and sanitizers for our own targets.
+include_guard(GLOBAL)
+
+option(MQTTRPC_WARNINGS_AS_ERRORS "Treat warnings as errors" OFF)
+set(MQTTRPC_SANITIZE "" CACHE STRING "Value of -fsanitize=, e.g. address,undefined")
+
+add_library(mqttrpc_compile_options INTERFACE)
+target_compile_options(mqttrpc_compile_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+  -Woverloaded-virtual)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # False positives on coroutine frames (GCC 12).
+  target_compile_options(mqttrpc_compile_options INTERFACE -Wno-mismatched-new-delete)
+endif()
+if(MQTTRPC_WARNINGS_AS_ERRORS)
+  target_compile_options(mqttrpc_compile_options INTERFACE -Werror)
+endif()
+
+# Every translation unit must agree on sanitizers, so these are global.
+if(MQTTRPC_SANITIZE)
+  add_compile_options(-fsanitize=${MQTTRPC_SANITIZE} -fno-omit-frame-pointer -g -O1)
+  add_link_options(-fsanitize=${MQTTRPC_SANITIZE})
+  if(MQTTRPC_SANITIZE MATCHES "undefined")
+    add_compile_options(-fno-sanitize-recover=undefined)
+  endif()
+  if(MQTTRPC_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-Wno-tsan)
+  endif()
+endif()
+
+find_program(MQTTRPC_CCACHE ccache)
+mark_as_advanced(MQTTRPC_CCACHE)
+if(MQTTRPC_CCACHE AND PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${MQTTRPC_CCACHE})
+endif()

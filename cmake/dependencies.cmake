@@ -1,0 +1,19 @@
+# Finds what mqttrpc stands on. docs/dependencies.md says why each is here.
+# The installed package repeats these calls, so keep them free of project state.
+include_guard(GLOBAL)
+
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(absl CONFIG REQUIRED)
+
+# Protobuf 22 and later must be found by its own config files (they bring
+# Abseil along); Debian's 3.21 ships none, so CMake's module is the fallback.
+find_package(Protobuf CONFIG QUIET)
+if(NOT Protobuf_FOUND)
+  find_package(Protobuf REQUIRED)
+endif()
+
+# Asio is headers without a .pc or CMake file.
+find_path(MQTTRPC_ASIO_INCLUDE_DIR asio.hpp REQUIRED
+  DOC "Folder that holds standalone asio.hpp (Debian: libasio-dev)")
+mark_as_advanced(MQTTRPC_ASIO_INCLUDE_DIR)

@@ -1,0 +1,2 @@
+# Filled by the installed package's rules.
+include_guard(GLOBAL)

@@ -1,0 +1,88 @@
+// How asynchronous operations end: completion tokens, type-erased below.
+#pragma once
+
+#include <future>
+#include <type_traits>
+#include <utility>
+
+#include <absl/functional/any_invocable.h>
+#include <asio/any_io_executor.hpp>
+#include <asio/associated_cancellation_slot.hpp>
+#include <asio/associated_executor.hpp>
+#include <asio/async_result.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/executor_work_guard.hpp>
+#include <asio/use_awaitable.hpp>
+
+namespace mqttrpc::mqtt {
+
+// What public operations do without a token: they are awaited.
+using DefaultToken = asio::use_awaitable_t<>;
+
+// A completion token that waits for the result on the calling thread. Deadlocks
+// on the thread that does the work: never use it in a handler or a coroutine.
+struct BlockingToken {};
+inline constexpr BlockingToken kBlocking{};
+
+// The far end of one pending operation. Call it once, from any thread; it hands
+// the result to the token's own executor. Its slot asks for an early end.
+template <typename Result>
+class Completion {
+ public:
+  Completion() = default;
+  explicit Completion(absl::AnyInvocable<void(Result)> finish, asio::cancellation_slot slot = {})
+      : finish_(std::move(finish)), slot_(slot) {}
+
+  void operator()(Result result) { std::exchange(finish_, nullptr)(std::move(result)); }
+  explicit operator bool() const { return static_cast<bool>(finish_); }
+
+  // Not connected if the token has none. Assign to it on the initiating thread,
+  // before the operation is handed on; the operation's end clears it.
+  asio::cancellation_slot slot() const { return slot_; }
+
+ private:
+  absl::AnyInvocable<void(Result)> finish_;
+  asio::cancellation_slot slot_;
+};
+
+// Starts an operation whose result goes to `token`: calls
+// `start(Completion<Result>, args...)` when the token says so.
+template <typename Result, typename Token, typename Start, typename... Args>
+auto Initiate(Token&& token, Start start, Args&&... args) {
+  return asio::async_initiate<Token, void(Result)>(
+      [start = std::move(start)](auto handler, auto... forwarded) mutable {
+        auto executor = asio::get_associated_executor(handler);
+        asio::cancellation_slot slot = asio::get_associated_cancellation_slot(handler);
+        auto finish = [handler = std::move(handler), work = asio::make_work_guard(executor),
+                       slot](Result result) mutable {
+          auto on = work.get_executor();
+          asio::dispatch(
+              on, [handler = std::move(handler), work = std::move(work), slot, result = std::move(result)]() mutable {
+                if (slot.is_connected()) slot.clear();
+                work.reset();
+                std::move(handler)(std::move(result));
+              });
+        };
+        start(Completion<Result>(std::move(finish), slot), std::move(forwarded)...);
+      },
+      token, std::forward<Args>(args)...);
+}
+
+}  // namespace mqttrpc::mqtt
+
+// What makes kBlocking a completion token.
+template <typename Result>
+class asio::async_result<mqttrpc::mqtt::BlockingToken, void(Result)> {
+ public:
+  using return_type = Result;
+
+  template <typename Initiation, typename... Args>
+  static Result initiate(Initiation&& initiation, mqttrpc::mqtt::BlockingToken, Args&&... args) {
+    std::promise<Result> promise;
+    std::future<Result> result = promise.get_future();
+    std::forward<Initiation>(initiation)([&promise](Result value) { promise.set_value(std::move(value)); },
+                                         std::forward<Args>(args)...);
+    return result.get();
+  }
+};

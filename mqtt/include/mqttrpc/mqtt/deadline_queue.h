@@ -1,0 +1,106 @@
+// Many deadlines behind one timer.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "mqttrpc/mqtt/clock.h"
+
+namespace mqttrpc::mqtt {
+
+// Orders deadlines; starts no timer and reads no clock. A binary heap of
+// pointers: scheduling and cancelling cost O(log n) and no allocation of their
+// own. Not thread-safe.
+class DeadlineQueue {
+ public:
+  // Derive from it (or hold one) to be schedulable. Must be cancelled before it
+  // goes; not copyable, since the queue knows it by address.
+  class Entry {
+   public:
+    Entry() = default;
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+
+    bool scheduled() const { return position_ != kNowhere; }
+    TimePoint deadline() const { return deadline_; }
+
+   private:
+    friend class DeadlineQueue;
+    static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+    TimePoint deadline_{};
+    std::size_t position_ = kNowhere;
+  };
+
+  // Moves `entry` to `deadline`, adding it if need be. kNever cancels.
+  void Schedule(Entry& entry, TimePoint deadline) {
+    if (deadline == kNever) return Cancel(entry);
+    entry.deadline_ = deadline;
+    if (!entry.scheduled()) {
+      entry.position_ = heap_.size();
+      heap_.push_back(&entry);
+    }
+    SiftDown(SiftUp(entry.position_));
+  }
+
+  void Cancel(Entry& entry) {
+    if (!entry.scheduled()) return;
+    const std::size_t hole = entry.position_;
+    Entry* last = heap_.back();
+    heap_.pop_back();
+    entry.position_ = Entry::kNowhere;
+    if (last == &entry) return;
+    Place(hole, last);
+    SiftDown(SiftUp(hole));
+  }
+
+  // When the earliest entry is due; kNever if there is none.
+  TimePoint Next() const { return heap_.empty() ? kNever : heap_.front()->deadline_; }
+
+  // Removes and returns the earliest entry due at `now`, or null.
+  Entry* PopDue(TimePoint now) {
+    if (heap_.empty() || heap_.front()->deadline_ > now) return nullptr;
+    Entry* due = heap_.front();
+    Cancel(*due);
+    return due;
+  }
+
+  std::size_t size() const { return heap_.size(); }
+
+ private:
+  void Place(std::size_t position, Entry* entry) {
+    heap_[position] = entry;
+    entry->position_ = position;
+  }
+
+  std::size_t SiftUp(std::size_t position) {
+    while (position > 0) {
+      const std::size_t parent = (position - 1) / 2;
+      if (heap_[parent]->deadline_ <= heap_[position]->deadline_) break;
+      Swap(parent, position);
+      position = parent;
+    }
+    return position;
+  }
+
+  void SiftDown(std::size_t position) {
+    for (;;) {
+      std::size_t least = position;
+      for (const std::size_t child : {2 * position + 1, 2 * position + 2}) {
+        if (child < heap_.size() && heap_[child]->deadline_ < heap_[least]->deadline_) least = child;
+      }
+      if (least == position) return;
+      Swap(least, position);
+      position = least;
+    }
+  }
+
+  void Swap(std::size_t a, std::size_t b) {
+    Entry* held = heap_[a];
+    Place(a, heap_[b]);
+    Place(b, held);
+  }
+
+  std::vector<Entry*> heap_;
+};
+
+}  // namespace mqttrpc::mqtt

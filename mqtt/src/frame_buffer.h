@@ -1,0 +1,57 @@
+// Cuts a byte stream into whole packets, in place.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include <absl/status/statusor.h>
+
+#include "packets.h"
+
+namespace mqttrpc::mqtt {
+
+// Feed() lends it what was read; Next() then gives frames until it has no more
+// whole one; Keep() stores the unfinished tail, if any. A connection between
+// packets holds no memory here.
+//
+//   frames.Feed(bytes);
+//   for (;;) {
+//     auto frame = frames.Next();
+//     if (!frame.ok()) return Refuse(frame.status());
+//     if (!frame->has_value()) break;
+//     Handle(**frame);
+//   }
+//   frames.Keep();
+class FrameBuffer {
+ public:
+  // Packets over `maximum_packet_size` bytes (whole packet, MQTT 3.1.2.11.4) are
+  // refused as soon as their length is known.
+  explicit FrameBuffer(std::uint32_t maximum_packet_size) : maximum_packet_size_(maximum_packet_size) {}
+
+  void set_maximum_packet_size(std::uint32_t bytes) { maximum_packet_size_ = bytes; }
+
+  // Borrows `bytes` until Keep().
+  void Feed(std::span<const std::byte> bytes);
+
+  // The next whole packet, or nothing yet. The frame points into the borrowed
+  // bytes or into the tail: valid until Keep() or the next Feed().
+  // Errors: 0x81 Remaining Length of more than four bytes or not in the shortest
+  // form; 0x95 too large.
+  absl::StatusOr<std::optional<Frame>> Next();
+
+  // Copies what is left of the fed bytes, so that the caller may reuse them.
+  void Keep();
+
+  std::size_t tail_bytes() const { return tail_.size(); }
+
+ private:
+  std::uint32_t maximum_packet_size_;
+  std::string tail_;          // The start of an unfinished packet.
+  std::string_view pending_;  // What is fed and not yet given out; may point into tail_.
+  bool pending_in_tail_ = false;
+};
+
+}  // namespace mqttrpc::mqtt

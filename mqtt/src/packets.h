@@ -1,0 +1,170 @@
+// The 15 MQTT Control Packets (MQTT 5.0, chapter 3) as plain values.
+//
+// A decoded packet borrows from the frame it was decoded from: strings, binary
+// data and properties point into it. To encode one, let its views point at
+// anything that lives until the encoder returns.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "mqttrpc/mqtt/properties.h"
+#include "mqttrpc/mqtt/qos.h"
+#include "mqttrpc/mqtt/reason_code.h"
+#include "wire.h"
+
+namespace mqttrpc::mqtt {
+
+// The high four bits of a packet's first byte (2.1.2). 0 is reserved.
+enum class PacketType : std::uint8_t {
+  kConnect = 1,
+  kConnAck = 2,
+  kPublish = 3,
+  kPubAck = 4,
+  kPubRec = 5,
+  kPubRel = 6,
+  kPubComp = 7,
+  kSubscribe = 8,
+  kSubAck = 9,
+  kUnsubscribe = 10,
+  kUnsubAck = 11,
+  kPingReq = 12,
+  kPingResp = 13,
+  kDisconnect = 14,
+  kAuth = 15,
+};
+
+std::string_view NameOf(PacketType type);  // "PUBLISH"
+
+// Which side sent a packet; some packets and properties may travel one way only.
+enum class Sender : std::uint8_t { kClient, kServer };
+
+using PacketId = std::uint16_t;  // Never 0 on the wire (2.2.1).
+
+struct Will {
+  std::string_view topic_name;
+  std::string_view payload;
+  QoS qos = QoS::kAtMostOnce;
+  bool retain = false;
+  PropertiesView properties;
+};
+
+struct Connect {
+  std::string_view client_id;
+  bool clean_start = false;
+  std::uint16_t keep_alive = 0;  // Seconds.
+  std::optional<Will> will;
+  std::optional<std::string_view> user_name;
+  std::optional<std::string_view> password;
+  PropertiesView properties;
+};
+
+struct ConnAck {
+  bool session_present = false;
+  ReasonCode reason_code = ReasonCode::kSuccess;
+  PropertiesView properties;
+};
+
+struct Publish {
+  bool dup = false;
+  QoS qos = QoS::kAtMostOnce;
+  bool retain = false;
+  std::string_view topic_name;  // May be empty if a Topic Alias stands for it.
+  PacketId packet_id = 0;       // 0 for QoS 0.
+  PropertiesView properties;
+  std::string_view payload;
+};
+
+// PUBACK, PUBREC, PUBREL and PUBCOMP look alike.
+template <PacketType kType>
+struct PublishResponse {
+  PacketId packet_id = 0;
+  ReasonCode reason_code = ReasonCode::kSuccess;
+  PropertiesView properties;
+};
+using PubAck = PublishResponse<PacketType::kPubAck>;
+using PubRec = PublishResponse<PacketType::kPubRec>;
+using PubRel = PublishResponse<PacketType::kPubRel>;
+using PubComp = PublishResponse<PacketType::kPubComp>;
+
+struct SubscribeEntry {
+  std::string_view topic_filter;
+  QoS qos = QoS::kAtMostOnce;
+  bool no_local = false;
+  bool retain_as_published = false;
+  std::uint8_t retain_handling = 0;
+};
+
+struct Subscribe {
+  PacketId packet_id = 0;
+  PropertiesView properties;
+  std::vector<SubscribeEntry> entries;  // At least one.
+};
+
+struct SubAck {
+  PacketId packet_id = 0;
+  PropertiesView properties;
+  std::vector<ReasonCode> reason_codes;
+};
+
+struct Unsubscribe {
+  PacketId packet_id = 0;
+  PropertiesView properties;
+  std::vector<std::string_view> topic_filters;  // At least one.
+};
+
+struct UnsubAck {
+  PacketId packet_id = 0;
+  PropertiesView properties;
+  std::vector<ReasonCode> reason_codes;
+};
+
+struct PingReq {};
+struct PingResp {};
+
+struct Disconnect {
+  ReasonCode reason_code = ReasonCode::kNormalDisconnection;
+  PropertiesView properties;
+};
+
+struct Auth {
+  ReasonCode reason_code = ReasonCode::kSuccess;
+  PropertiesView properties;
+};
+
+using Packet = std::variant<Connect, ConnAck, Publish, PubAck, PubRec, PubRel, PubComp, Subscribe, SubAck, Unsubscribe,
+                            UnsubAck, PingReq, PingResp, Disconnect, Auth>;
+
+PacketType TypeOf(const Packet& packet);
+
+// One whole packet as it came: the first byte and what follows Remaining Length.
+struct Frame {
+  std::uint8_t first_byte = 0;
+  std::span<const std::byte> body;
+};
+
+// Decodes one packet that `sender` sent. Errors carry the Reason Code for the
+// answer: 0x81 malformed (bytes missing or left over, bad flags, ill-formed
+// strings, reserved bits), 0x82 protocol error (a packet or property that this
+// side may not send, or not twice), 0x84 for a CONNECT of another version, 0x94
+// Topic Alias 0, 0x90 and 0x8F for topics. Nothing is copied.
+absl::StatusOr<Packet> DecodePacket(const Frame& frame, Sender sender);
+
+// Appends `packet` to `out`. On an error - a string over 65,535 bytes, ill-formed
+// UTF-8, a property the packet may not carry, a Packet Identifier of 0, a packet
+// over 268,435,455 bytes - kInvalidArgument, and `out` is as it was.
+absl::Status EncodePacket(const Packet& packet, Sender sender, WireBuffer& out);
+
+// The same for the one packet of the hot path, without a variant.
+absl::Status EncodePublish(const Publish& publish, Sender sender, WireBuffer& out);
+void EncodePubAck(PacketId packet_id, ReasonCode reason_code, WireBuffer& out);
+
+}  // namespace mqttrpc::mqtt

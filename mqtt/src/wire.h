@@ -1,0 +1,92 @@
+// The data types of MQTT on the wire (MQTT 1.5): integers, strings, binary data.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <absl/status/status.h>
+
+#include "mqttrpc/mqtt/reason_code.h"
+
+namespace mqttrpc::mqtt {
+
+// The bytes of packets that wait to be sent. std::string: no zeroing, cheap to append.
+using WireBuffer = std::string;
+
+// The largest value of a Variable Byte Integer (1.5.5).
+inline constexpr std::uint32_t kMaximumVariableByteInteger = 268'435'455;
+inline constexpr std::size_t kMaximumStringBytes = 65'535;
+
+inline std::string_view AsText(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+inline std::span<const std::byte> AsBytes(std::string_view text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+// Whether `text` is a valid UTF-8 Encoded String (1.5.4): well formed, no
+// surrogates, no U+0000.
+bool IsValidUtf8(std::string_view text);
+
+// How many bytes `value` takes as a Variable Byte Integer: 1-4.
+constexpr std::size_t VariableByteIntegerSize(std::uint32_t value) {
+  return value < 128 ? 1 : value < 16'384 ? 2 : value < 2'097'152 ? 3 : 4;
+}
+
+// Reads one packet's body. Keeps its first failure; later reads return zero
+// values and do nothing, so a decoder checks once, at the end.
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+
+  std::uint8_t U8();
+  std::uint16_t U16();
+  std::uint32_t U32();
+  std::uint32_t VariableByteInteger();   // Shortest form only (MQTT-1.5.5-1).
+  std::string_view Binary();             // Two bytes of length, then bytes.
+  std::string_view String();             // As Binary, checked by IsValidUtf8.
+  std::string_view Take(std::size_t n);  // The next `n` bytes.
+  std::string_view Rest();               // All that is left.
+
+  bool AtEnd() const { return rest_.empty(); }
+  std::size_t remaining() const { return rest_.size(); }
+
+  // Records the first failure. `message` is static text.
+  void Fail(ReasonCode code, std::string_view message);
+  bool failed() const { return code_ != ReasonCode::kSuccess; }
+
+  // The first failure; or 0x81 if bytes are left over; or OkStatus.
+  absl::Status Finish() const;
+
+ private:
+  std::string_view rest_;
+  ReasonCode code_ = ReasonCode::kSuccess;
+  std::string_view message_;
+};
+
+// Appends to a buffer. Keeps its first failure; see EncodePacket for rollback.
+class Writer {
+ public:
+  explicit Writer(WireBuffer& out) : out_(out) {}
+
+  void U8(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
+  void U16(std::uint16_t value);
+  void U32(std::uint32_t value);
+  void VariableByteInteger(std::uint32_t value);
+  void Binary(std::string_view bytes);
+  void String(std::string_view text);
+  void Raw(std::string_view bytes) { out_.append(bytes); }
+
+  void Fail(std::string_view message);
+  absl::Status status() const;  // kInvalidArgument with the first failure.
+  WireBuffer& out() { return out_; }
+
+ private:
+  WireBuffer& out_;
+  std::string_view failure_;
+};
+
+}  // namespace mqttrpc::mqtt

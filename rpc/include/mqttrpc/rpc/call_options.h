@@ -1,0 +1,40 @@
+// How one call is made.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "mqttrpc/rpc/metadata.h"
+
+namespace mqttrpc {
+
+// What a call's payload is written in.
+enum class ContentType { kProtobuf, kJson };
+
+// What came with a reply, or with an error of the other side.
+struct CallInfo {
+  CallInfo() = default;
+
+  Metadata metadata;     // The responder's.
+  std::string instance;  // Who answered (`rpc-from`), if it said.
+};
+
+struct CallOptions {
+  CallOptions() = default;  // Not an aggregate: docs/decisions/0006-coroutine-rules.md.
+
+  // From the call to its reply, 1 ms to 30 days. 0: the method's, else the
+  // channel's default.
+  std::chrono::milliseconds timeout{0};
+
+  Metadata metadata;
+  ContentType content_type = ContentType::kProtobuf;
+
+  // Wants no reply: completes with an empty one as soon as the broker took the
+  // request.
+  bool one_way = false;
+
+  // Filled before the call completes, if not null. Must live until then.
+  CallInfo* info = nullptr;
+};
+
+}  // namespace mqttrpc

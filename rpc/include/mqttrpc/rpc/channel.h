@@ -1,0 +1,123 @@
+// Start here on the calling side: a channel carries the calls of any number of
+// stubs over one MQTT client.
+//
+//   mqttrpc::Channel channel(client);
+//   demo::GreeterStub greeter(channel, "device-7");
+//   auto reply = co_await greeter.Hello(request);
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <absl/functional/any_invocable.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <google/protobuf/message.h>
+
+#include "mqttrpc/mqtt/client.h"
+#include "mqttrpc/mqtt/completion.h"
+#include "mqttrpc/rpc/call_options.h"
+#include "mqttrpc/rpc/method.h"
+
+namespace mqttrpc {
+
+using mqtt::DefaultToken;
+using mqtt::kBlocking;
+
+// The target that means any one member of a service's pool.
+inline constexpr std::string_view kAnyInstance = "_";
+
+struct ChannelOptions {
+  ChannelOptions() = default;  // Not an aggregate: docs/decisions/0006-coroutine-rules.md.
+
+  // The first topic levels: `rpc1`, with up to two site levels before it ("plant-4/rpc1").
+  std::string name_space = "rpc1";
+
+  // For calls whose options and method name none.
+  std::chrono::milliseconds default_timeout{5'000};
+
+  // Calls under way at a time; more fail with kResourceExhausted.
+  std::size_t maximum_calls = 100'000;
+};
+
+// Makes calls. Any thread may use it; it lives on the client's executor. The
+// client outlives the channel and may serve other purposes too. Destroying the
+// channel ends the calls under way with kCancelled.
+//
+// Every call completes exactly once, at its deadline at the latest, with the
+// reply or with one of
+//   kUnavailable        nobody serves the target (not executed); the broker's
+//                       session was lost after the request went out (perhaps)
+//   kDeadlineExceeded   no reply in time: perhaps, or not executed if there was no
+//                       connection to send it over
+//   kCancelled          the token's cancellation slot fired, or the channel ended;
+//                       the device is told to stop
+//   kUnimplemented      the device has no such method (not executed)
+//   kResourceExhausted  the device is at its limit (not executed, see RetryAfter);
+//                       the channel is; the request is larger than the broker takes
+//   kInvalidArgument    options, target or metadata not valid; the device could
+//                       not parse the request (not executed)
+//   kInternal           the reply does not parse
+//   any other           the handler's answer
+class Channel {
+ public:
+  explicit Channel(mqtt::Client& client, ChannelOptions options = ChannelOptions());
+  ~Channel();
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  // For generated code. `request` is only read before this returns; `service`
+  // and `method` are static. Completes with absl::StatusOr<Reply>.
+  template <typename Reply, typename Token>
+  auto Call(const ServiceInfo& service, const MethodInfo& method, std::string_view target,
+            const google::protobuf::Message& request, CallOptions options, Token&& token) {
+    return mqtt::Initiate<absl::StatusOr<Reply>>(
+        std::forward<Token>(token),
+        [impl = impl_](mqtt::Completion<absl::StatusOr<Reply>> done, PreparedCall call) {
+          auto reply = std::make_unique<Reply>();
+          Reply& into = *reply;
+          const asio::cancellation_slot slot = done.slot();
+          StartCall(
+              impl, std::move(call), into,
+              [done = std::move(done), reply = std::move(reply)](absl::Status status) mutable {
+                if (status.ok()) {
+                  done(std::move(*reply));
+                } else {
+                  done(std::move(status));
+                }
+              },
+              slot);
+        },
+        Prepare(service, method, target, request, std::move(options)));
+  }
+
+  mqtt::Client& client() const;
+
+ private:
+  class Impl;
+
+  // A call whose request is written, waiting for its completion token.
+  struct PreparedCall {
+    PreparedCall() = default;
+
+    absl::Status status;  // Why it cannot be made, if so.
+    const ServiceInfo* service = nullptr;
+    const MethodInfo* method = nullptr;
+    std::string target;
+    std::string payload;
+    CallOptions options;
+  };
+
+  PreparedCall Prepare(const ServiceInfo& service, const MethodInfo& method, std::string_view target,
+                       const google::protobuf::Message& request, CallOptions options) const;
+  static void StartCall(const std::shared_ptr<Impl>& impl, PreparedCall call, google::protobuf::Message& reply,
+                        absl::AnyInvocable<void(absl::Status)> done, asio::cancellation_slot slot);
+
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace mqttrpc
