@@ -1,0 +1,152 @@
+#include <array>
+#include <mutex>
+#include <utility>
+
+#include <asio/post.hpp>
+
+#include "mqttrpc/mqtt/transport.h"
+
+namespace mqttrpc::mqtt {
+namespace {
+
+// What a Write() may leave unread at the other end and still count as written,
+// as a socket's send buffer would.
+constexpr std::size_t kBufferBytes = 64 * 1024;
+
+// Both ends and what is under way between them. An end's handler is called by
+// Turn() alone, on that end's executor; the lock guards the rest and is never
+// held while a handler runs.
+class Pipe : public std::enable_shared_from_this<Pipe> {
+ public:
+  Pipe(asio::any_io_executor first, asio::any_io_executor second)
+      : ends_{End(std::move(first)), End(std::move(second))} {}
+
+  void Start(int side, Transport::Handler& handler) {
+    const std::lock_guard lock(mutex_);
+    ends_[side].handler = &handler;
+    WakeLocked(side);
+  }
+
+  void Write(int side, std::span<const std::span<const std::byte>> gather) {
+    const std::lock_guard lock(mutex_);
+    End& other = Other(side);
+    if (other.state == State::kOpen) {
+      for (const auto& piece : gather) {
+        other.inbox.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+      }
+    }
+    ends_[side].writing = true;
+    WakeLocked(1 - side);
+    WakeLocked(side);
+  }
+
+  void SetPaused(int side, bool paused) {
+    const std::lock_guard lock(mutex_);
+    ends_[side].paused = paused;
+    WakeLocked(side);
+  }
+
+  void Close(int side) { Leave(side, State::kClosed); }
+  void Drop(int side) { Leave(side, State::kDropped); }
+
+ private:
+  enum class State { kOpen, kClosed, kDropped };
+
+  struct End {
+    explicit End(asio::any_io_executor executor_in) : executor(std::move(executor_in)) {}
+
+    asio::any_io_executor executor;
+    Transport::Handler* handler = nullptr;  // Null: not started, or no callback may follow.
+    State state = State::kOpen;
+    bool paused = false;
+    bool writing = false;  // A Write() waits for its OnWritten().
+    bool awake = false;    // A Turn() is posted.
+    std::string inbox;     // Written by the other end, not yet read.
+    std::string reading;   // What OnBytes is looking at; keeps its memory for the next time.
+  };
+
+  End& Other(int side) { return ends_[1 - side]; }
+
+  void Leave(int side, State state) {
+    const std::lock_guard lock(mutex_);
+    End& end = ends_[side];
+    if (end.state != State::kOpen) return;
+    end.state = state;
+    end.handler = nullptr;
+    end.inbox.clear();
+    WakeLocked(1 - side);
+  }
+
+  bool WrittenLocked(int side) {
+    return ends_[side].writing && (Other(side).state != State::kOpen || Other(side).inbox.size() <= kBufferBytes);
+  }
+  bool ReadableLocked(int side) { return !ends_[side].paused && !ends_[side].inbox.empty(); }
+  bool OverLocked(int side) { return ends_[side].inbox.empty() && Other(side).state != State::kOpen; }
+
+  // Posts a turn for `side` if it has something to be told.
+  void WakeLocked(int side) {
+    End& end = ends_[side];
+    if (end.awake || end.handler == nullptr) return;
+    if (!WrittenLocked(side) && !ReadableLocked(side) && !OverLocked(side)) return;
+    end.awake = true;
+    asio::post(end.executor, [self = shared_from_this(), side] { self->Turn(side); });
+  }
+
+  // Tells one thing, and comes again for the next.
+  void Turn(int side) {
+    End& end = ends_[side];
+    std::unique_lock lock(mutex_);
+    end.awake = false;
+    Transport::Handler* const handler = end.handler;
+    if (handler == nullptr) return;
+    if (WrittenLocked(side)) {
+      end.writing = false;
+      WakeLocked(side);
+      lock.unlock();
+      handler->OnWritten();
+    } else if (ReadableLocked(side)) {
+      std::swap(end.reading, end.inbox);
+      WakeLocked(1 - side);
+      lock.unlock();
+      handler->OnBytes(std::as_bytes(std::span(end.reading)));
+      end.reading.clear();
+      lock.lock();
+      WakeLocked(side);
+    } else if (OverLocked(side)) {
+      end.handler = nullptr;
+      const bool in_order = Other(side).state == State::kClosed;
+      lock.unlock();
+      handler->OnClosed(in_order ? absl::OkStatus() : absl::UnavailableError("memory: the peer dropped the stream"));
+    }
+  }
+
+  std::mutex mutex_;
+  std::array<End, 2> ends_;
+};
+
+class MemoryTransport final : public Transport {
+ public:
+  MemoryTransport(std::shared_ptr<Pipe> pipe, int side) : pipe_(std::move(pipe)), side_(side) {}
+  ~MemoryTransport() override { pipe_->Drop(side_); }
+
+  void Start(Handler& handler) override { pipe_->Start(side_, handler); }
+  void Write(std::span<const std::span<const std::byte>> gather) override { pipe_->Write(side_, gather); }
+  void PauseReading() override { pipe_->SetPaused(side_, true); }
+  void ResumeReading() override { pipe_->SetPaused(side_, false); }
+  void Close() override { pipe_->Close(side_); }
+  std::string peer() const override { return "memory"; }
+
+ private:
+  const std::shared_ptr<Pipe> pipe_;
+  const int side_;
+};
+
+}  // namespace
+
+std::pair<std::unique_ptr<Transport>, std::unique_ptr<Transport>> MemoryTransportPair(asio::any_io_executor first,
+                                                                                      asio::any_io_executor second) {
+  auto pipe = std::make_shared<Pipe>(std::move(first), std::move(second));
+  return {std::make_unique<MemoryTransport>(pipe, 0), std::make_unique<MemoryTransport>(pipe, 1)};
+}
+
+}  // namespace mqttrpc::mqtt

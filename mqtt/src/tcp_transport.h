@@ -1,0 +1,21 @@
+// TCP as a Transport, for whoever has a connected socket: connector and broker.
+#pragma once
+
+#include <memory>
+
+#include <asio/ip/tcp.hpp>
+
+#include "mqttrpc/mqtt/clock.h"
+#include "mqttrpc/mqtt/transport.h"
+
+namespace mqttrpc::mqtt {
+
+// How long a closed stream waits for the peer's end of it.
+inline constexpr std::chrono::seconds kTcpLinger{1};
+
+// Takes a connected socket; its executor is the transport's. Sets TCP_NODELAY.
+// After Close() the stream lingers by itself for up to kTcpLinger of `clock`,
+// which must live that long.
+std::unique_ptr<Transport> NewTcpTransport(asio::ip::tcp::socket socket, Clock& clock);
+
+}  // namespace mqttrpc::mqtt
