@@ -1,0 +1,203 @@
+#include "tcp_transport.h"
+
+#include <array>
+#include <numeric>
+
+#include <gtest/gtest.h>
+#include <asio/io_context.hpp>
+#include <asio/read.hpp>
+#include <asio/write.hpp>
+
+#include "support/manual_clock.h"
+#include "support/stream_recorder.h"
+
+namespace mqttrpc::mqtt {
+namespace {
+
+using asio::ip::tcp;
+using test::StreamRecorder;
+using test::WriteText;
+
+// One transport and, at the other end of a loopback connection, a plain socket.
+class TcpTransportTest : public testing::Test {
+ protected:
+  TcpTransportTest() {
+    tcp::acceptor acceptor(io_, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    peer_.connect(acceptor.local_endpoint());
+    transport_ = NewTcpTransport(acceptor.accept(), clock_);
+  }
+
+  // The kernel's loopback is real, so this waits for it; a failure ends the wait.
+  template <typename Predicate>
+  bool RunUntil(Predicate predicate) {
+    while (!predicate()) {
+      if (io_.stopped()) io_.restart();
+      if (io_.run_one_for(std::chrono::seconds(10)) == 0) return false;
+    }
+    return true;
+  }
+
+  std::string PeerReads(std::size_t size) {
+    std::string text(size, '\0');
+    asio::error_code error;
+    text.resize(asio::read(peer_, asio::buffer(text), error));
+    return text;
+  }
+  asio::error_code PeerReadsError() {
+    char byte;
+    asio::error_code error;
+    peer_.read_some(asio::buffer(&byte, 1), error);
+    return error;
+  }
+
+  asio::io_context io_;
+  test::ManualClock clock_{io_};
+  tcp::socket peer_{io_};
+  StreamRecorder recorder_;
+  std::unique_ptr<Transport> transport_;
+};
+
+TEST_F(TcpTransportTest, ReadsWhatThePeerSent) {
+  transport_->Start(recorder_);
+  asio::write(peer_, asio::buffer("hello", 5));
+  ASSERT_TRUE(RunUntil([&] { return recorder_.received.size() == 5; }));
+  EXPECT_EQ(recorder_.received, "hello");
+}
+
+TEST_F(TcpTransportTest, ReadsMoreThanItsScratchBufferAndItsFairShareHold) {
+  std::string sent(3'000'000, '\0');
+  std::iota(sent.begin(), sent.end(), '\0');
+  transport_->Start(recorder_);
+  asio::async_write(peer_, asio::buffer(sent), [](const asio::error_code&, std::size_t) {});
+  ASSERT_TRUE(RunUntil([&] { return recorder_.received.size() == sent.size(); }));
+  EXPECT_EQ(recorder_.received, sent);
+}
+
+TEST_F(TcpTransportTest, WritesAGatherOfManyPiecesWholeAndInOrder) {
+  transport_->Start(recorder_);
+  std::vector<std::string> pieces;
+  std::string expected;
+  for (int i = 0; i < 300; ++i) expected += pieces.emplace_back(std::to_string(i) + ",");
+  std::vector<std::span<const std::byte>> gather;
+  for (const std::string& piece : pieces) gather.push_back(std::as_bytes(std::span(piece)));
+  transport_->Write(gather);
+  EXPECT_EQ(recorder_.written, 0) << "called from inside Write";
+  ASSERT_TRUE(RunUntil([&] { return recorder_.written == 1; }));
+  EXPECT_EQ(PeerReads(expected.size()), expected);
+}
+
+TEST_F(TcpTransportTest, ContinuesAWriteThatTheKernelTookInPart) {
+  transport_->Start(recorder_);
+  const std::string sent(20'000'000, 'x');
+  WriteText(*transport_, sent);
+  std::string got(sent.size(), '\0');
+  bool read = false;
+  asio::async_read(peer_, asio::buffer(got), [&](const asio::error_code&, std::size_t) { read = true; });
+  ASSERT_TRUE(RunUntil([&] { return read && recorder_.written == 1; }));
+  EXPECT_EQ(got, sent);
+}
+
+TEST_F(TcpTransportTest, TellsAnOrderlyEnd) {
+  transport_->Start(recorder_);
+  peer_.shutdown(tcp::socket::shutdown_send);
+  ASSERT_TRUE(RunUntil([&] { return recorder_.closed.has_value(); }));
+  EXPECT_TRUE(recorder_.closed->ok()) << *recorder_.closed;
+}
+
+TEST_F(TcpTransportTest, TellsAResetAsUnavailable) {
+  transport_->Start(recorder_);
+  peer_.set_option(asio::socket_base::linger(true, 0));
+  peer_.close();
+  ASSERT_TRUE(RunUntil([&] { return recorder_.closed.has_value(); }));
+  EXPECT_EQ(recorder_.closed->code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(TcpTransportTest, ReadsNothingWhilePaused) {
+  transport_->Start(recorder_);
+  transport_->PauseReading();
+  asio::write(peer_, asio::buffer("hello", 5));
+  WriteText(*transport_, "x");  // Comes after the arrival in the event loop's order.
+  ASSERT_TRUE(RunUntil([&] { return recorder_.written == 1; }));
+  io_.poll();
+  EXPECT_EQ(recorder_.received, "");
+  transport_->ResumeReading();
+  ASSERT_TRUE(RunUntil([&] { return recorder_.received == "hello"; }));
+}
+
+TEST_F(TcpTransportTest, CloseDeliversTheLastBytesEvenOverUnreadInput) {
+  transport_->Start(recorder_);
+  transport_->PauseReading();
+  const std::string unread(100'000, 'u');
+  asio::write(peer_, asio::buffer(unread));
+  WriteText(*transport_, "goodbye");
+  ASSERT_TRUE(RunUntil([&] { return recorder_.written == 1; }));
+  transport_->Close();
+  transport_.reset();
+  io_.poll();
+  EXPECT_EQ(PeerReads(7), "goodbye");
+  EXPECT_EQ(PeerReadsError(), asio::error::eof);
+  peer_.close();
+  io_.run();  // The stream lingered, saw our end and went: nothing is left.
+  EXPECT_EQ(recorder_.received, "");
+  EXPECT_FALSE(recorder_.closed.has_value());
+}
+
+TEST_F(TcpTransportTest, CloseWaitsForASilentPeerNoLongerThanItsLimit) {
+  transport_->Start(recorder_);
+  transport_->Close();
+  transport_.reset();
+  clock_.Advance(kTcpLinger - std::chrono::milliseconds(1));
+  EXPECT_EQ(clock_.armed(), 1u);
+  clock_.Advance(std::chrono::milliseconds(1));
+  EXPECT_EQ(clock_.armed(), 0u);
+  io_.restart();
+  io_.run();
+}
+
+TEST_F(TcpTransportTest, AnEventLoopThatEndsWhileAStreamLingersLeaksNothing) {
+  transport_->Start(recorder_);
+  transport_->Close();
+  transport_.reset();
+}
+
+TEST_F(TcpTransportTest, DestroyingDropsTheStreamAtOnce) {
+  transport_->Start(recorder_);
+  WriteText(*transport_, "x");
+  transport_.reset();
+  io_.run();
+  EXPECT_EQ(recorder_.written, 0);
+  EXPECT_FALSE(recorder_.closed.has_value());
+}
+
+TEST_F(TcpTransportTest, MayBeDestroyedInOnBytes) {
+  recorder_.on_bytes = [&] { transport_.reset(); };
+  transport_->Start(recorder_);
+  const std::string sent(1'000'000, 'x');
+  asio::async_write(peer_, asio::buffer(sent), [](const asio::error_code&, std::size_t) {});
+  io_.run();
+  EXPECT_LE(recorder_.received.size(), 64u * 1024);
+  EXPECT_FALSE(recorder_.closed.has_value());
+}
+
+TEST_F(TcpTransportTest, MayBeDestroyedInOnWritten) {
+  recorder_.on_written = [&] { transport_.reset(); };
+  transport_->Start(recorder_);
+  WriteText(*transport_, "x");
+  io_.run();
+  EXPECT_EQ(recorder_.written, 1);
+}
+
+TEST_F(TcpTransportTest, MayBeDestroyedInOnClosed) {
+  recorder_.on_closed = [&] { transport_.reset(); };
+  transport_->Start(recorder_);
+  peer_.close();
+  io_.run();
+  EXPECT_TRUE(recorder_.closed.has_value());
+}
+
+TEST_F(TcpTransportTest, NamesItsPeer) {
+  EXPECT_EQ(transport_->peer(), "127.0.0.1:" + std::to_string(peer_.local_endpoint().port()));
+}
+
+}  // namespace
+}  // namespace mqttrpc::mqtt

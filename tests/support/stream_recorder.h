@@ -1,0 +1,40 @@
+// Remembers what a transport tells it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "mqttrpc/mqtt/transport.h"
+
+namespace mqttrpc::test {
+
+struct StreamRecorder final : mqtt::Transport::Handler {
+  std::string received;
+  int written = 0;
+  std::optional<absl::Status> closed;
+  std::function<void()> on_bytes;    // Called after they were recorded, if set.
+  std::function<void()> on_written;  // The same.
+  std::function<void()> on_closed;   // The same.
+
+  void OnBytes(std::span<const std::byte> bytes) override {
+    received.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (on_bytes) on_bytes();
+  }
+  void OnWritten() override {
+    ++written;
+    if (on_written) on_written();
+  }
+  void OnClosed(absl::Status why) override {
+    closed = std::move(why);
+    if (on_closed) on_closed();
+  }
+};
+
+// Writes `text`, which must stay until OnWritten().
+inline void WriteText(mqtt::Transport& transport, std::string_view text) {
+  const std::span<const std::byte> piece = std::as_bytes(std::span(text.data(), text.size()));
+  transport.Write(std::span(&piece, 1));
+}
+
+}  // namespace mqttrpc::test
