@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include <absl/status/statusor.h>
 
@@ -42,16 +43,20 @@ class FrameBuffer {
   // form; 0x95 too large.
   absl::StatusOr<std::optional<Frame>> Next();
 
-  // Copies what is left of the fed bytes, so that the caller may reuse them.
+  // Copies what is left of the fed bytes, so that the caller may reuse them. That
+  // may be whole packets too: a later Next() gives them, without a Feed().
   void Keep();
 
-  std::size_t tail_bytes() const { return tail_.size(); }
+  // What the buffer holds itself.
+  std::size_t tail_bytes() const { return tail_.size() - tail_used_; }
 
  private:
+  void MoveToTail(std::size_t count);
+
   std::uint32_t maximum_packet_size_;
-  std::string tail_;          // The start of an unfinished packet.
-  std::string_view pending_;  // What is fed and not yet given out; may point into tail_.
-  bool pending_in_tail_ = false;
+  std::string tail_;           // What earlier feeds left; then what completes its last packet.
+  std::size_t tail_used_ = 0;  // How much of it was given out as frames.
+  std::string_view fed_;       // What is fed and neither given out nor in tail_.
 };
 
 }  // namespace mqttrpc::mqtt

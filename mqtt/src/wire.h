@@ -27,6 +27,18 @@ inline std::span<const std::byte> AsBytes(std::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
 
+// What is wrong with some bytes or values: the Reason Code to answer with, the
+// field, and the problem, e.g. {0x82, "Topic Alias", "occurs twice"}. Static text
+// only, so that a fault costs nothing until it becomes a status.
+struct Fault {
+  ReasonCode code = ReasonCode::kSuccess;
+  std::string_view field;  // May be empty.
+  std::string_view problem;
+
+  explicit operator bool() const { return code != ReasonCode::kSuccess; }
+  std::string ToString() const;  // "Topic Alias occurs twice"
+};
+
 // Whether `text` is a valid UTF-8 Encoded String (1.5.4): well formed, no
 // surrogates, no U+0000.
 bool IsValidUtf8(std::string_view text);
@@ -37,34 +49,36 @@ constexpr std::size_t VariableByteIntegerSize(std::uint32_t value) {
 }
 
 // Reads one packet's body. Keeps its first failure; later reads return zero
-// values and do nothing, so a decoder checks once, at the end.
+// values and do nothing, so a decoder checks once, at the end. `field` names what
+// is read, for the failure's message; it is static text.
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : rest_(bytes) {}
 
-  std::uint8_t U8();
-  std::uint16_t U16();
-  std::uint32_t U32();
-  std::uint32_t VariableByteInteger();   // Shortest form only (MQTT-1.5.5-1).
-  std::string_view Binary();             // Two bytes of length, then bytes.
-  std::string_view String();             // As Binary, checked by IsValidUtf8.
-  std::string_view Take(std::size_t n);  // The next `n` bytes.
-  std::string_view Rest();               // All that is left.
+  std::uint8_t U8(std::string_view field = {});
+  std::uint16_t U16(std::string_view field = {});
+  std::uint32_t U32(std::string_view field = {});
+  std::uint32_t VariableByteInteger(std::string_view field = {});  // Shortest form only (MQTT-1.5.5-1).
+  std::string_view Binary(std::string_view field = {});            // Two bytes of length, then bytes.
+  std::string_view String(std::string_view field = {});            // As Binary, checked by IsValidUtf8.
+  std::string_view Take(std::size_t n, std::string_view field = {});
+  std::string_view Rest();  // All that is left.
 
   bool AtEnd() const { return rest_.empty(); }
   std::size_t remaining() const { return rest_.size(); }
 
-  // Records the first failure. `message` is static text.
-  void Fail(ReasonCode code, std::string_view message);
-  bool failed() const { return code_ != ReasonCode::kSuccess; }
+  // Record the first failure. `message` is static text.
+  void Fail(const Fault& fault);
+  void Fail(ReasonCode code, std::string_view message) { Fail(Fault{code, {}, message}); }
+  bool failed() const { return static_cast<bool>(fault_); }
 
-  // The first failure; or 0x81 if bytes are left over; or OkStatus.
-  absl::Status Finish() const;
+  // The first failure; or 0x81 if bytes are left over; or none.
+  Fault Verdict() const;
+  absl::Status Finish() const;  // The same as a status.
 
  private:
   std::string_view rest_;
-  ReasonCode code_ = ReasonCode::kSuccess;
-  std::string_view message_;
+  Fault fault_;
 };
 
 // Appends to a buffer. Keeps its first failure; see EncodePacket for rollback.
@@ -76,17 +90,21 @@ class Writer {
   void U16(std::uint16_t value);
   void U32(std::uint32_t value);
   void VariableByteInteger(std::uint32_t value);
-  void Binary(std::string_view bytes);
-  void String(std::string_view text);
+  void Binary(std::string_view bytes, std::string_view field = {});
+  void String(std::string_view text, std::string_view field = {});
   void Raw(std::string_view bytes) { out_.append(bytes); }
 
-  void Fail(std::string_view message);
+  // Record the first failure. `message` is static text.
+  void Fail(const Fault& fault);
+  void Fail(std::string_view message) { Fail(Fault{ReasonCode::kImplementationSpecificError, {}, message}); }
+  bool failed() const { return static_cast<bool>(fault_); }
+  const Fault& fault() const { return fault_; }
   absl::Status status() const;  // kInvalidArgument with the first failure.
   WireBuffer& out() { return out_; }
 
  private:
   WireBuffer& out_;
-  std::string_view failure_;
+  Fault fault_;
 };
 
 }  // namespace mqttrpc::mqtt

@@ -1,0 +1,121 @@
+// CONNECT (3.1) and CONNACK (3.2).
+#include "packet_codec.h"
+
+namespace mqttrpc::mqtt {
+namespace {
+
+constexpr ReasonCode kMalformed = ReasonCode::kMalformedPacket;
+constexpr ReasonCode kProtocolError = ReasonCode::kProtocolError;
+
+constexpr std::string_view kProtocolName = "MQTT";
+constexpr std::uint8_t kProtocolVersion = 5;
+
+// The Connect Flags (3.1.2.3).
+constexpr std::uint8_t kReservedFlag = 0x01;
+constexpr std::uint8_t kCleanStartFlag = 0x02;
+constexpr std::uint8_t kWillFlag = 0x04;
+constexpr int kWillQoSShift = 3;
+constexpr std::uint8_t kWillQoSMask = 0x18;
+constexpr std::uint8_t kWillRetainFlag = 0x20;
+constexpr std::uint8_t kPasswordFlag = 0x40;
+constexpr std::uint8_t kUserNameFlag = 0x80;
+
+// Another version is refused before what follows is looked at: it means something
+// else there. MQTT 3.1 called itself MQIsdp.
+void CheckVersion(Reader& in) {
+  const std::string_view name = in.Binary("Protocol Name");
+  const std::uint8_t version = in.U8("Protocol Version");
+  if (in.failed() || (name == kProtocolName && version == kProtocolVersion)) return;
+  in.Fail({ReasonCode::kUnsupportedProtocolVersion, "protocol", "is not MQTT 5.0"});  // MQTT-3.1.2-1, MQTT-3.1.2-2
+}
+
+Fault FlagsFault(std::uint8_t flags) {
+  if ((flags & kReservedFlag) != 0) return {kMalformed, "Connect Flags", "have the reserved bit set"};  // MQTT-3.1.2-3
+  if ((flags & kWillQoSMask) == kWillQoSMask) return {kMalformed, "Will QoS", "is 3"};                  // MQTT-3.1.2-12
+  if ((flags & kWillFlag) != 0) return {};
+  if ((flags & kWillQoSMask) != 0) return {kMalformed, "Will QoS", "is set without a Will"};        // MQTT-3.1.2-11
+  if ((flags & kWillRetainFlag) != 0) return {kMalformed, "Will Retain", "is set without a Will"};  // MQTT-3.1.2-13
+  return {};
+}
+
+Fault WillFault(const Will& will) {
+  if (will.qos > QoS::kExactlyOnce) return {kMalformed, "Will QoS", "is over 2"};  // MQTT-3.1.2-12
+  Fault fault = TopicNameFault(will.topic_name);
+  if (fault) fault.field = "Will Topic";
+  return fault;
+}
+
+Fault FaultOf(const ConnAck& packet, Sender sender) {
+  if (const Fault fault = ReasonCodeFault(packet.reason_code, PacketType::kConnAck, sender)) return fault;
+  if (packet.session_present && packet.reason_code != ReasonCode::kSuccess) {
+    return {kProtocolError, "Session Present", "is set in a refusal"};  // MQTT-3.2.2-6
+  }
+  return {};
+}
+
+}  // namespace
+
+void DecodeBody(Reader& in, Sender sender, Connect& packet) {
+  CheckVersion(in);
+  const std::uint8_t flags = in.U8("Connect Flags");
+  if (const Fault fault = FlagsFault(flags)) return in.Fail(fault);
+  packet.clean_start = (flags & kCleanStartFlag) != 0;
+  packet.keep_alive = in.U16("Keep Alive");
+  packet.properties = ReadProperties(in, In(PacketType::kConnect), sender);
+  packet.client_id = in.String("Client Identifier");  // MQTT-3.1.3-3, MQTT-3.1.3-4
+  if ((flags & kWillFlag) != 0) {
+    Will& will = packet.will.emplace();
+    will.qos = static_cast<QoS>((flags & kWillQoSMask) >> kWillQoSShift);
+    will.retain = (flags & kWillRetainFlag) != 0;
+    will.properties = ReadProperties(in, PropertyPlace::kWill, sender);
+    will.topic_name = in.String("Will Topic");  // MQTT-3.1.3-11
+    will.payload = in.Binary("Will Payload");
+    if (const Fault fault = WillFault(will)) in.Fail(fault);
+  }
+  if ((flags & kUserNameFlag) != 0) packet.user_name = in.String("User Name");  // MQTT-3.1.3-12
+  if ((flags & kPasswordFlag) != 0) packet.password = in.Binary("Password");
+}
+
+void EncodeBody(const Connect& packet, Sender sender, Writer& out) {
+  std::uint8_t flags = 0;
+  if (packet.clean_start) flags |= kCleanStartFlag;
+  if (packet.user_name.has_value()) flags |= kUserNameFlag;
+  if (packet.password.has_value()) flags |= kPasswordFlag;
+  if (packet.will.has_value()) {
+    if (const Fault fault = WillFault(*packet.will)) return out.Fail(fault);
+    flags |= kWillFlag;
+    flags |= static_cast<std::uint8_t>(static_cast<unsigned>(packet.will->qos) << kWillQoSShift);
+    if (packet.will->retain) flags |= kWillRetainFlag;
+  }
+  out.String(kProtocolName);
+  out.U8(kProtocolVersion);
+  out.U8(flags);
+  out.U16(packet.keep_alive);
+  WriteProperties(packet.properties, In(PacketType::kConnect), sender, out);
+  out.String(packet.client_id, "Client Identifier");
+  if (packet.will.has_value()) {
+    WriteProperties(packet.will->properties, PropertyPlace::kWill, sender, out);
+    out.String(packet.will->topic_name, "Will Topic");
+    out.Binary(packet.will->payload, "Will Payload");
+  }
+  if (packet.user_name.has_value()) out.String(*packet.user_name, "User Name");
+  if (packet.password.has_value()) out.Binary(*packet.password, "Password");
+}
+
+void DecodeBody(Reader& in, Sender sender, ConnAck& packet) {
+  const std::uint8_t flags = in.U8("Connect Acknowledge Flags");
+  if (flags > 1) in.Fail({kMalformed, "Connect Acknowledge Flags", "have a reserved bit set"});  // MQTT-3.2.2-1
+  packet.session_present = flags == 1;
+  packet.reason_code = static_cast<ReasonCode>(in.U8("Reason Code"));
+  packet.properties = ReadProperties(in, In(PacketType::kConnAck), sender);
+  if (const Fault fault = FaultOf(packet, sender)) in.Fail(fault);
+}
+
+void EncodeBody(const ConnAck& packet, Sender sender, Writer& out) {
+  if (const Fault fault = FaultOf(packet, sender)) return out.Fail(fault);
+  out.U8(packet.session_present ? 1 : 0);
+  out.U8(static_cast<std::uint8_t>(packet.reason_code));
+  WriteProperties(packet.properties, In(PacketType::kConnAck), sender, out);
+}
+
+}  // namespace mqttrpc::mqtt

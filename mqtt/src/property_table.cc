@@ -1,0 +1,205 @@
+#include "property_table.h"
+
+#include "topic_rules.h"
+
+namespace mqttrpc::mqtt {
+namespace {
+
+using Id = PropertyId;
+
+template <typename... Types>
+constexpr Places FromClient(Types... types) {
+  return (BitOf(In(types), Sender::kClient) | ... | 0u);
+}
+template <typename... Types>
+constexpr Places FromServer(Types... types) {
+  return (BitOf(In(types), Sender::kServer) | ... | 0u);
+}
+
+// Packets that only one side may send, from that side; the others from both.
+constexpr Places kWill = BitOf(PropertyPlace::kWill, Sender::kClient);
+constexpr Places kConnect = FromClient(PacketType::kConnect);
+constexpr Places kConnAck = FromServer(PacketType::kConnAck);
+constexpr Places kPublish = FromClient(PacketType::kPublish) | FromServer(PacketType::kPublish);
+constexpr Places kAuth = FromClient(PacketType::kAuth) | FromServer(PacketType::kAuth);
+constexpr Places kResponses =
+    FromClient(PacketType::kPubAck, PacketType::kPubRec, PacketType::kPubRel, PacketType::kPubComp) |
+    FromServer(PacketType::kPubAck, PacketType::kPubRec, PacketType::kPubRel, PacketType::kPubComp) |
+    FromServer(PacketType::kSubAck, PacketType::kUnsubAck);
+constexpr Places kDisconnect = FromClient(PacketType::kDisconnect) | FromServer(PacketType::kDisconnect);
+constexpr Places kRequests = FromClient(PacketType::kSubscribe, PacketType::kUnsubscribe);
+
+constexpr Places kReasons = kConnAck | kResponses | kDisconnect | kAuth;
+constexpr Places kAll = kWill | kConnect | kPublish | kRequests | kReasons;
+
+// Identifier, name, type, rule, once in, often in.
+constexpr std::array<PropertySpec, 27> kSpecs = {{
+    {Id::kPayloadFormatIndicator, "Payload Format Indicator", WireType::kByte, ValueRule::kZeroOrOne, kPublish | kWill},
+    {Id::kMessageExpiryInterval, "Message Expiry Interval", WireType::kFourBytes, ValueRule::kAny, kPublish | kWill},
+    {Id::kContentType, "Content Type", WireType::kString, ValueRule::kAny, kPublish | kWill},
+    {Id::kResponseTopic, "Response Topic", WireType::kString, ValueRule::kTopicName, kPublish | kWill},
+    {Id::kCorrelationData, "Correlation Data", WireType::kBinary, ValueRule::kAny, kPublish | kWill},
+    {Id::kSubscriptionIdentifier, "Subscription Identifier", WireType::kVariable, ValueRule::kNotZero,
+     FromClient(PacketType::kSubscribe), FromServer(PacketType::kPublish)},  // MQTT-3.3.4-6
+    {Id::kSessionExpiryInterval, "Session Expiry Interval", WireType::kFourBytes, ValueRule::kAny,
+     kConnect | kConnAck | FromClient(PacketType::kDisconnect)},  // MQTT-3.14.2-2
+    {Id::kAssignedClientIdentifier, "Assigned Client Identifier", WireType::kString, ValueRule::kAny, kConnAck},
+    {Id::kServerKeepAlive, "Server Keep Alive", WireType::kTwoBytes, ValueRule::kAny, kConnAck},
+    {Id::kAuthenticationMethod, "Authentication Method", WireType::kString, ValueRule::kAny,
+     kConnect | kConnAck | kAuth},
+    {Id::kAuthenticationData, "Authentication Data", WireType::kBinary, ValueRule::kAny, kConnect | kConnAck | kAuth},
+    {Id::kRequestProblemInformation, "Request Problem Information", WireType::kByte, ValueRule::kZeroOrOne, kConnect},
+    {Id::kWillDelayInterval, "Will Delay Interval", WireType::kFourBytes, ValueRule::kAny, kWill},
+    {Id::kRequestResponseInformation, "Request Response Information", WireType::kByte, ValueRule::kZeroOrOne, kConnect},
+    {Id::kResponseInformation, "Response Information", WireType::kString, ValueRule::kAny, kConnAck},
+    {Id::kServerReference, "Server Reference", WireType::kString, ValueRule::kAny,
+     kConnAck | FromServer(PacketType::kDisconnect)},
+    {Id::kReasonString, "Reason String", WireType::kString, ValueRule::kAny, kReasons},
+    {Id::kReceiveMaximum, "Receive Maximum", WireType::kTwoBytes, ValueRule::kNotZero, kConnect | kConnAck},
+    {Id::kTopicAliasMaximum, "Topic Alias Maximum", WireType::kTwoBytes, ValueRule::kAny, kConnect | kConnAck},
+    {Id::kTopicAlias, "Topic Alias", WireType::kTwoBytes, ValueRule::kAlias, kPublish},  // MQTT-3.3.2-8
+    {Id::kMaximumQoS, "Maximum QoS", WireType::kByte, ValueRule::kZeroOrOne, kConnAck},
+    {Id::kRetainAvailable, "Retain Available", WireType::kByte, ValueRule::kZeroOrOne, kConnAck},
+    {Id::kUserProperty, "User Property", WireType::kStringPair, ValueRule::kAny, 0, kAll},
+    {Id::kMaximumPacketSize, "Maximum Packet Size", WireType::kFourBytes, ValueRule::kNotZero, kConnect | kConnAck},
+    {Id::kWildcardSubscriptionAvailable, "Wildcard Subscription Available", WireType::kByte, ValueRule::kZeroOrOne,
+     kConnAck},
+    {Id::kSubscriptionIdentifierAvailable, "Subscription Identifier Available", WireType::kByte, ValueRule::kZeroOrOne,
+     kConnAck},
+    {Id::kSharedSubscriptionAvailable, "Shared Subscription Available", WireType::kByte, ValueRule::kZeroOrOne,
+     kConnAck},
+}};
+
+// kSpecs by identifier: position + 1, or 0.
+constexpr std::size_t kIds = 0x2B;
+constexpr auto kPositions = [] {
+  std::array<std::uint8_t, kIds> positions{};
+  for (std::size_t i = 0; i < kSpecs.size(); ++i) {
+    positions[static_cast<std::size_t>(kSpecs[i].id)] = static_cast<std::uint8_t>(i + 1);
+  }
+  return positions;
+}();
+
+constexpr ReasonCode kMalformed = ReasonCode::kMalformedPacket;
+constexpr ReasonCode kProtocolError = ReasonCode::kProtocolError;
+
+bool IsText(WireType type) { return type == WireType::kString || type == WireType::kStringPair; }
+
+// Whether the value is one the specification allows.
+Fault CheckValue(const PropertySpec& spec, const PropertyView& property) {
+  if (IsText(spec.type) && !(IsValidUtf8(property.text) && IsValidUtf8(property.value))) {
+    return {kMalformed, spec.name, "is not well-formed UTF-8"};  // MQTT-1.5.4-1, MQTT-1.5.7-1
+  }
+  switch (spec.rule) {
+    case ValueRule::kAny: return {};
+    case ValueRule::kZeroOrOne:
+      if (property.number > 1) return {kProtocolError, spec.name, "is neither 0 nor 1"};
+      return {};
+    case ValueRule::kNotZero:
+      if (property.number == 0) return {kProtocolError, spec.name, "is 0"};
+      return {};
+    case ValueRule::kAlias:
+      if (property.number == 0) return {ReasonCode::kTopicAliasInvalid, spec.name, "is 0"};
+      return {};
+    case ValueRule::kTopicName:  // MQTT-3.3.2-14
+      if (const Fault fault = TopicNameFault(property.text)) return {kProtocolError, spec.name, fault.problem};
+      return {};
+  }
+  return {};
+}
+
+// Whether the property may stand here. `seen` has a bit for each identifier met before.
+Fault CheckPlace(const PropertySpec& spec, PropertyPlace place, Sender sender, std::uint64_t seen) {
+  if (!spec.AllowedIn(place, sender)) {
+    const Sender other = sender == Sender::kClient ? Sender::kServer : Sender::kClient;
+    if (!spec.AllowedIn(place, other)) return {kMalformed, spec.name, "does not belong here"};  // 2.2.2.2
+    return {kProtocolError, spec.name, "may not be sent by this side"};
+  }
+  const bool again = (seen >> static_cast<unsigned>(spec.id) & 1) != 0;
+  if (again && !spec.RepeatableIn(place, sender)) return {kProtocolError, spec.name, "occurs twice"};
+  return {};
+}
+
+// The name of the first property that Properties could not hold; empty if there is none.
+std::string_view OverlongProperty(std::string_view bytes) {
+  PropertyView property;
+  while (!bytes.empty() && bytes.front() != kOverlongMark) {
+    if (TakeProperty(bytes, property)) return {};
+  }
+  if (bytes.size() < 2) return {};
+  const PropertySpec* spec = FindPropertySpec(static_cast<std::uint8_t>(bytes[1]));
+  return spec == nullptr ? std::string_view() : spec->name;
+}
+
+}  // namespace
+
+const std::array<PropertySpec, 27>& PropertySpecs() { return kSpecs; }
+
+const PropertySpec* FindPropertySpec(std::uint32_t id) {
+  if (id >= kIds || kPositions[id] == 0) return nullptr;
+  return &kSpecs[kPositions[id] - 1];
+}
+
+Fault TakeProperty(std::string_view& rest, PropertyView& property) {
+  Reader in(rest);
+  property = PropertyView();
+  const PropertySpec* spec = FindPropertySpec(in.VariableByteInteger("a property's identifier"));
+  if (in.failed()) return in.Verdict();
+  if (spec == nullptr) return {kMalformed, {}, "a property's identifier is unknown"};
+  property.id = spec->id;
+  switch (spec->type) {
+    case WireType::kByte: property.number = in.U8(spec->name); break;
+    case WireType::kTwoBytes: property.number = in.U16(spec->name); break;
+    case WireType::kFourBytes: property.number = in.U32(spec->name); break;
+    case WireType::kVariable: property.number = in.VariableByteInteger(spec->name); break;
+    case WireType::kString:
+    case WireType::kBinary: property.text = in.Binary(spec->name); break;
+    case WireType::kStringPair:
+      property.text = in.Binary(spec->name);
+      property.value = in.Binary(spec->name);
+      break;
+  }
+  if (in.failed()) return in.Verdict();
+  rest.remove_prefix(rest.size() - in.remaining());
+  return {};
+}
+
+Fault CheckProperties(std::string_view bytes, PropertyPlace place, Sender sender) {
+  std::uint64_t seen = 0;
+  while (!bytes.empty()) {
+    PropertyView property;
+    if (const Fault fault = TakeProperty(bytes, property)) return fault;
+    const PropertySpec& spec = *FindPropertySpec(static_cast<std::uint32_t>(property.id));
+    if (const Fault fault = CheckPlace(spec, place, sender, seen)) return fault;
+    if (const Fault fault = CheckValue(spec, property)) return fault;
+    seen |= std::uint64_t{1} << static_cast<unsigned>(spec.id);
+  }
+  constexpr auto bit = [](Id id) { return std::uint64_t{1} << static_cast<unsigned>(id); };
+  if ((seen & bit(Id::kAuthenticationData)) != 0 && (seen & bit(Id::kAuthenticationMethod)) == 0) {
+    return {kProtocolError, "Authentication Data", "comes without an Authentication Method"};  // 3.1.2.11.10
+  }
+  return {};
+}
+
+PropertiesView ReadProperties(Reader& in, PropertyPlace place, Sender sender) {
+  const std::string_view bytes = in.Take(in.VariableByteInteger("Property Length"), "Property Length");
+  if (bytes.empty() || in.failed()) return {};
+  if (const Fault fault = CheckProperties(bytes, place, sender)) {
+    in.Fail(fault);
+    return {};
+  }
+  return PropertiesView::FromCheckedBytes(bytes);
+}
+
+void WriteProperties(PropertiesView properties, PropertyPlace place, Sender sender, Writer& out) {
+  const std::string_view bytes = properties.wire_bytes();
+  if (const Fault fault = CheckProperties(bytes, place, sender)) {
+    const std::string_view overlong = OverlongProperty(bytes);
+    return out.Fail(overlong.empty() ? fault : Fault{kMalformed, overlong, "is too long"});
+  }
+  if (bytes.size() > kMaximumVariableByteInteger) return out.Fail("the properties are over 268,435,455 bytes");
+  out.VariableByteInteger(static_cast<std::uint32_t>(bytes.size()));
+  out.Raw(bytes);
+}
+
+}  // namespace mqttrpc::mqtt
