@@ -65,4 +65,8 @@ template <typename S, typename Request, typename Reply>
 void ServeMethod(S& service, ServerCall call, absl::StatusOr<Reply> (S::*plain)(ServerContext&, const Request&),
                  asio::awaitable<absl::StatusOr<Reply>> (S::*coroutine)(ServerContext&, const Request&));
 
+// For generated code: the answer of a method that nobody wrote, or whose number
+// is not the service's. kUnimplemented, not executed.
+absl::Status UnimplementedMethod(const ServiceInfo& service, std::size_t method);
+
 }  // namespace mqttrpc
