@@ -19,7 +19,7 @@ class InFlight {
  public:
   // Empty if no identifier is free.
   std::optional<PacketId> Add(T item) {
-    if (slots_.size() >= kIds) return std::nullopt;
+    if (full()) return std::nullopt;
     slots_.emplace_back(std::move(item));
     ++size_;
     return IdAt(slots_.size() - 1);
@@ -55,6 +55,7 @@ class InFlight {
 
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
+  bool full() const { return slots_.size() >= kIds; }  // Add() would find no identifier.
 
  private:
   static constexpr std::size_t kIds = 65'535;  // 1-65,535; 0 is no identifier.

@@ -1,0 +1,52 @@
+#include "link.h"
+
+namespace mqttrpc::broker {
+
+void Link::OnBytes(std::span<const std::byte> bytes) {
+  const std::uint64_t before = connection_.publishes_received();
+  connection_.OnBytes(bytes, host_.Now());
+  if (connection_.publishes_received() != before) host_.OnPublished(*this);
+}
+
+void Link::OnWritten() {
+  connection_.out().Written();
+  Wake();
+}
+
+void Link::OnClosed(absl::Status why) { connection_.OnStreamEnd(why, host_.Now()); }
+
+void Link::Wake() {
+  if (awake_) return;
+  awake_ = true;
+  host_.OnAwake(*this);
+}
+
+bool Link::Flush(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather) {
+  awake_ = false;
+  if (connection_.abandoned()) return false;
+  OutQueue& out = connection_.out();
+  out.Collect(now, gather);
+  if (!gather.empty()) transport_->Write(gather);
+  if (!connection_.finished()) return true;
+  if (out.idle()) {
+    transport_->Close();
+    return false;
+  }
+  transport_->PauseReading();  // What it says no longer matters.
+  return true;
+}
+
+void Link::Pause() {
+  paused = true;
+  transport_->PauseReading();
+  connection_.OnReadingPaused();
+}
+
+void Link::Resume(mqtt::TimePoint now) {
+  paused = false;
+  if (connection_.finished()) return;
+  connection_.OnReadingResumed(now);
+  transport_->ResumeReading();
+}
+
+}  // namespace mqttrpc::broker

@@ -1,0 +1,66 @@
+// A connection's shell: moves bytes between its transport and its protocol.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "mqttrpc/mqtt/deadline_queue.h"
+#include "mqttrpc/mqtt/transport.h"
+#include "server_connection.h"
+
+namespace mqttrpc::broker {
+
+class Link;
+
+// What a link needs from its shard. On the shard's thread.
+class LinkHost {
+ public:
+  virtual mqtt::TimePoint Now() const = 0;
+  virtual void OnAwake(Link& link) = 0;      // Flush() it at the end of the turn.
+  virtual void OnPublished(Link& link) = 0;  // It may have to be paused.
+
+ protected:
+  ~LinkHost() = default;
+};
+
+// Destroying it drops the stream. Its deadline queue entry is the shard's.
+class Link final : public mqtt::Transport::Handler, public ServerConnection::Waker, public mqtt::DeadlineQueue::Entry {
+ public:
+  Link(LinkHost& host, BrokerCore& core, std::unique_ptr<mqtt::Transport> transport)
+      : host_(host), transport_(std::move(transport)), connection_(core, *this, transport_->peer(), host.Now()) {}
+
+  void Start() { transport_->Start(*this); }
+
+  // Writes what waits. False if the link is over: destroy it. `gather` is scratch.
+  bool Flush(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather);
+
+  // Ends the stream without waiting for the last write.
+  void Close() { transport_->Close(); }
+
+  void Pause();
+  void Resume(mqtt::TimePoint now);
+
+  ServerConnection& connection() { return connection_; }
+
+  // The shard's own notes.
+  std::size_t index = 0;  // Among its links.
+  bool paused = false;
+
+  // mqtt::Transport::Handler:
+  void OnBytes(std::span<const std::byte> bytes) override;
+  void OnWritten() override;
+  void OnClosed(absl::Status why) override;
+
+  // ServerConnection::Waker:
+  void Wake() override;
+
+ private:
+  LinkHost& host_;
+  std::unique_ptr<mqtt::Transport> transport_;
+  ServerConnection connection_;
+  bool awake_ = false;
+};
+
+}  // namespace mqttrpc::broker

@@ -1,0 +1,48 @@
+// Accepts TCP connections.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <absl/status/statusor.h>
+#include <asio/any_io_executor.hpp>
+#include <asio/ip/tcp.hpp>
+
+#include "mqttrpc/mqtt/endpoint.h"
+#include "mqttrpc/mqtt/environment.h"
+#include "mqttrpc/mqtt/transport.h"
+
+namespace mqttrpc::broker {
+
+// One listening socket.
+class Listener : public std::enable_shared_from_this<Listener> {
+ public:
+  using Accepted = std::function<void(std::unique_ptr<mqtt::Transport>)>;
+
+  // Binds and listens; from then on the system takes connections. Any thread.
+  // Resolves a host name, which may block. Errors: kUnavailable.
+  static absl::StatusOr<std::shared_ptr<Listener>> Open(asio::any_io_executor executor, const mqtt::Endpoint& endpoint,
+                                                        const mqtt::Environment& environment);
+
+  // As bound, with the port that the system chose.
+  const mqtt::Endpoint& endpoint() const { return endpoint_; }
+
+  // On the executor: begins to hand over connections, until Close(). If the
+  // system has no descriptors left, it tries again a little later.
+  void Start(Accepted accepted);
+  void Close();
+
+ private:
+  Listener(asio::ip::tcp::acceptor acceptor, mqtt::Endpoint endpoint, const mqtt::Environment& environment);
+  void AcceptNext();
+  void OnAccept(const asio::error_code& error, asio::ip::tcp::socket socket);
+
+  asio::ip::tcp::acceptor acceptor_;
+  const mqtt::Endpoint endpoint_;
+  const mqtt::Environment environment_;
+  Accepted accepted_;  // Null once closed.
+  std::unique_ptr<mqtt::Timer> retry_;
+};
+
+}  // namespace mqttrpc::broker

@@ -1,0 +1,221 @@
+#include "shard.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+
+namespace mqttrpc::broker {
+namespace {
+
+using mqtt::LogLevel;
+using mqtt::ReasonCode;
+
+// A publisher that is paused because the queues are full is listened to again
+// after this long in any case: the acknowledgements that would empty them may be
+// among what it says.
+constexpr std::chrono::milliseconds kLongestPause{100};
+
+// How many turns Stop() waits for writes under way. Those of clients that read
+// end within a few; the others would never.
+constexpr int kStopTurns = 64;
+
+// Streams whose CONNECT was not accepted yet, beyond the connections allowed:
+// room to refuse politely.
+std::size_t MaximumLinks(const BrokerOptions& options) {
+  return options.maximum_connections + options.maximum_connections / 8 + 64;
+}
+
+BrokerOptions Sane(BrokerOptions options) {
+  options.receive_maximum = std::max<std::uint16_t>(options.receive_maximum, 1);  // 0 is a protocol error (3.2.2.3.3).
+  options.maximum_packet_size = std::clamp<std::uint32_t>(options.maximum_packet_size, 1, 268'435'460);
+  options.maximum_connect_packet_size = std::min(options.maximum_connect_packet_size, options.maximum_packet_size);
+  return options;
+}
+
+}  // namespace
+
+Shard::Shard(asio::any_io_executor executor, const BrokerOptions& options)
+    : executor_(std::move(executor)), core_(Sane(options)) {}
+
+Shard::~Shard() = default;
+
+// The first thing on the executor for whatever came from another thread.
+bool Shard::Enter() {
+  const std::lock_guard lock(home_mutex_);
+  if (stopped_) return false;
+  home_ = std::this_thread::get_id();
+  return true;
+}
+
+bool Shard::CanStopHere() {
+  const auto* io = executor_.target<asio::io_context::executor_type>();
+  if (io == nullptr) return false;  // A strand, say: who runs it cannot be told.
+  const std::lock_guard lock(home_mutex_);
+  const bool ours = io->context().stopped() || !home_ || *home_ == std::this_thread::get_id();
+  if (ours) stopped_ = true;  // What was posted and did not run yet finds nothing to do.
+  return ours;
+}
+
+bool Shard::Attach(std::unique_ptr<mqtt::Transport> transport) {
+  if (stopped()) return false;
+  asio::post(executor_, [self = shared_from_this(), stream = std::move(transport)]() mutable {
+    if (self->Enter()) self->AddLink(std::move(stream));
+  });
+  return true;
+}
+
+bool Shard::Add(std::shared_ptr<Listener> listener) {
+  if (stopped()) return false;
+  asio::post(executor_, [self = shared_from_this(), added = std::move(listener)] {
+    if (!self->Enter()) return;
+    self->listeners_.push_back(added);
+    // The listener is ours: it never calls back after Close().
+    added->Start(
+        [shard = self.get()](std::unique_ptr<mqtt::Transport> transport) { shard->AddLink(std::move(transport)); });
+  });
+  return true;
+}
+
+void Shard::AddLink(std::unique_ptr<mqtt::Transport> transport) {
+  if (stopped()) return;
+  if (links_.size() >= MaximumLinks(core_.options)) {
+    core_.counters.connections_refused.Add();
+    core_.Log(LogLevel::kWarning, "event=refused peer=", transport->peer(), " reason=\"too many connections\"");
+    return;
+  }
+  auto& link = links_.emplace_back(std::make_unique<Link>(static_cast<LinkHost&>(*this), core_, std::move(transport)));
+  link->index = links_.size() - 1;
+  link->Start();
+  Schedule(*link);
+  ArmTimer();
+}
+
+void Shard::Remove(Link& link) {
+  deadlines_.Cancel(link);
+  if (link.paused) paused_.erase(std::find(paused_.begin(), paused_.end(), &link));
+  const std::size_t index = link.index;
+  std::swap(links_[index], links_.back());
+  links_[index]->index = index;
+  links_.pop_back();
+}
+
+void Shard::OnAwake(Link& link) {
+  awake_.push_back(&link);
+  if (flush_posted_ || stopped()) return;
+  flush_posted_ = true;
+  asio::post(executor_, [self = shared_from_this()] { self->Flush(); });
+}
+
+void Shard::Flush() {
+  flush_posted_ = false;
+  if (stopped()) return;
+  FlushAwake();
+  if (!paused_.empty() && core_.budget.relaxed()) ResumeAll();
+  ArmTimer();
+}
+
+void Shard::FlushAwake() {
+  const mqtt::TimePoint now = Now();
+  flushing_.swap(awake_);
+  for (Link* link : flushing_) {
+    if (link->Flush(now, gather_)) {
+      Schedule(*link);
+    } else {
+      Remove(*link);
+    }
+  }
+  flushing_.clear();
+}
+
+// Back-pressure: what is not read fills the sender's own buffers, not ours.
+void Shard::OnPublished(Link& link) {
+  if (link.paused || !core_.budget.tight() || link.connection().finished()) return;
+  link.Pause();
+  paused_.push_back(&link);
+  if (paused_.size() > 1) return;
+  core_.Log(LogLevel::kWarning, "event=publishers_paused queued_bytes=", core_.budget.used());
+  if (resume_timer_ == nullptr) resume_timer_ = core_.options.environment.clock->NewTimer(executor_);
+  resume_timer_->Arm(Now() + kLongestPause, [this] { ResumeAll(); });
+}
+
+void Shard::ResumeAll() {
+  const mqtt::TimePoint now = Now();
+  resume_timer_->Disarm();
+  for (Link* link : paused_) {
+    link->Resume(now);
+    Schedule(*link);
+  }
+  paused_.clear();
+  ArmTimer();
+}
+
+// A deadline that moved further away stays in the queue as it is until it fires:
+// a packet then costs no work here.
+void Shard::Schedule(Link& link) {
+  const mqtt::TimePoint deadline = link.connection().deadline();
+  if (!link.scheduled() || deadline < link.deadline()) deadlines_.Schedule(link, deadline);
+}
+
+void Shard::ArmTimer() {
+  const mqtt::TimePoint next = deadlines_.Next();
+  if (next == timer_armed_for_) return;
+  timer_armed_for_ = next;
+  if (timer_ == nullptr) timer_ = core_.options.environment.clock->NewTimer(executor_);
+  timer_->Arm(next, [this] { OnTimer(); });
+}
+
+void Shard::OnTimer() {
+  timer_armed_for_ = mqtt::kNever;
+  const mqtt::TimePoint now = Now();
+  while (auto* due = deadlines_.PopDue(now)) {
+    Link& link = *static_cast<Link*>(due);
+    if (link.connection().deadline() <= now) link.connection().OnDeadline(now);
+    Schedule(link);
+  }
+  ArmTimer();
+}
+
+void Shard::DisconnectAll() {
+  for (const auto& listener : listeners_) listener->Close();
+  listeners_.clear();
+  const mqtt::TimePoint now = Now();
+  for (const auto& link : links_) {
+    link->connection().Disconnect(ReasonCode::kServerShuttingDown, "the broker stops", now);
+  }
+  FlushAwake();
+}
+
+void Shard::Stop(absl::AnyInvocable<void()> done) {
+  DisconnectAll();
+  StopTurn(kStopTurns, std::move(done));
+}
+
+void Shard::StopTurn(int turns_left, absl::AnyInvocable<void()> done) {
+  FlushAwake();
+  if (links_.empty() || turns_left == 0) {
+    StopNow();
+    return done();
+  }
+  asio::post(executor_, [self = shared_from_this(), turns_left, then = std::move(done)]() mutable {
+    self->StopTurn(turns_left - 1, std::move(then));
+  });
+}
+
+void Shard::StopNow() {
+  {
+    const std::lock_guard lock(home_mutex_);
+    stopped_ = true;
+  }
+  DisconnectAll();
+  for (const auto& link : links_) link->Close();
+  links_.clear();
+  awake_.clear();
+  paused_.clear();
+  timer_ = nullptr;
+  resume_timer_ = nullptr;
+}
+
+}  // namespace mqttrpc::broker

@@ -1,0 +1,91 @@
+// The connections of one thread, and the turns they are served in.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <absl/functional/any_invocable.h>
+#include <asio/any_io_executor.hpp>
+
+#include "broker_core.h"
+#include "link.h"
+#include "listener.h"
+#include "mqttrpc/mqtt/deadline_queue.h"
+
+namespace mqttrpc::broker {
+
+// The sans-I/O core on an executor that runs one handler at a time. During a turn
+// connections only fill queues; at its end each one that has something to say is
+// written to once. A turn is what the executor runs until it comes to the posted
+// Flush(): under load that is many reads, without load it is one.
+class Shard final : private LinkHost, public std::enable_shared_from_this<Shard> {
+ public:
+  Shard(asio::any_io_executor executor, const BrokerOptions& options);
+  ~Shard();
+
+  // Any thread. False once stopped; then the transport is dropped.
+  bool Attach(std::unique_ptr<mqtt::Transport> transport);
+  bool Add(std::shared_ptr<Listener> listener);
+
+  bool stopped() const { return stopped_.load(); }
+  const Counters& counters() const { return core_.counters; }
+  const asio::any_io_executor& executor() const { return executor_; }
+
+  // Executor only. Tells all clients 0x8B, gives those that are just being
+  // written to some turns for it, then closes everything and calls `done`.
+  void Stop(absl::AnyInvocable<void()> done);
+
+  // Executor only, or when CanStopHere(). The same at once.
+  void StopNow();
+
+  // Whether the calling thread may call StopNow() although the executor does not
+  // run at the moment: it is an io_context that nobody runs, as far as can be told
+  // because we are the one thread that does.
+  bool CanStopHere();
+
+ private:
+  mqtt::TimePoint Now() const override { return core_.options.environment.clock->Now(); }
+  void OnAwake(Link& link) override;
+  void OnPublished(Link& link) override;
+
+  bool Enter();
+  void AddLink(std::unique_ptr<mqtt::Transport> transport);
+  void Remove(Link& link);
+  void Flush();
+  void FlushAwake();
+  void Schedule(Link& link);
+  void ArmTimer();
+  void OnTimer();
+  void ResumeAll();
+  void DisconnectAll();
+  void StopTurn(int turns_left, absl::AnyInvocable<void()> done);
+
+  const asio::any_io_executor executor_;
+  BrokerCore core_;
+
+  std::mutex home_mutex_;
+  std::optional<std::thread::id> home_;  // The thread that ran us last. Guarded.
+  std::atomic<bool> stopped_{false};     // Written under home_mutex_.
+
+  // Executor only:
+  std::vector<std::shared_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Link>> links_;
+  std::vector<Link*> awake_;
+  std::vector<Link*> flushing_;
+  std::vector<Link*> paused_;
+  std::vector<std::span<const std::byte>> gather_;
+  bool flush_posted_ = false;
+  mqtt::DeadlineQueue deadlines_;
+  std::unique_ptr<mqtt::Timer> timer_;
+  mqtt::TimePoint timer_armed_for_ = mqtt::kNever;
+  std::unique_ptr<mqtt::Timer> resume_timer_;
+};
+
+}  // namespace mqttrpc::broker

@@ -1,0 +1,129 @@
+// An Application Message inside the broker: copied once from the read buffer,
+// then shared by all it is for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include <absl/container/inlined_vector.h>
+
+#include "memory_budget.h"
+#include "mqttrpc/mqtt/clock.h"
+#include "mqttrpc/mqtt/properties.h"
+#include "mqttrpc/mqtt/qos.h"
+#include "packets.h"
+
+namespace mqttrpc::broker {
+
+class MessageRef;
+
+// Topic Name, properties and payload, one behind the other as they stand in a
+// PUBLISH, in one block of memory together with this header. Never changes.
+//
+// The count of references is not atomic: a message lives and dies on one
+// shard's thread (docs/decisions/0005-shards.md).
+class SharedMessage {
+ public:
+  // Copies `publish`, whose Topic Alias was resolved to `topic_name`. Topic Alias
+  // and Will Delay Interval are left out: they were for us. All other properties
+  // stay as they are, in order (MQTT-3.3.2-4, -15 to -18, -20).
+  static MessageRef Copy(MemoryBudget& budget, const mqtt::Publish& publish, std::string_view topic_name,
+                         mqtt::TimePoint now);
+
+  SharedMessage(const SharedMessage&) = delete;
+  SharedMessage& operator=(const SharedMessage&) = delete;
+
+  std::string_view topic_name() const { return {bytes(), topic_bytes_}; }
+  std::string_view properties() const { return {bytes() + topic_bytes_, property_bytes_}; }
+  std::string_view payload() const { return {bytes() + topic_bytes_ + property_bytes_, payload_bytes_}; }
+  // Properties and payload.
+  std::string_view tail() const { return {bytes() + topic_bytes_, property_bytes_ + payload_bytes_}; }
+  mqtt::QoS qos() const { return qos_; }
+
+  // Whole seconds left of Message Expiry at `now`; at 0 the message is expired.
+  // Only if has_expiry().
+  std::uint32_t SecondsLeft(mqtt::TimePoint now) const;
+  bool has_expiry() const { return expiry_offset_ != kNoExpiry; }
+  bool ExpiredAt(mqtt::TimePoint now) const {
+    return has_expiry() && now >= received_at_ + std::chrono::seconds(expiry_);
+  }
+  std::uint32_t expiry() const { return expiry_; }                // Seconds, as received.
+  std::uint32_t expiry_offset() const { return expiry_offset_; }  // Of its four bytes in properties().
+
+ private:
+  friend class MessageRef;
+  static constexpr std::uint32_t kNoExpiry = 0xFFFFFFFF;
+
+  SharedMessage(MemoryBudget& budget, std::size_t charged) : budget_(budget), charged_(charged) {
+    budget_.Take(charged_);
+  }
+  ~SharedMessage() { budget_.Give(charged_); }
+  static void Destroy(SharedMessage* message);
+
+  char* bytes() { return reinterpret_cast<char*>(this + 1); }
+  const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
+
+  MemoryBudget& budget_;
+  const std::size_t charged_;
+  mqtt::TimePoint received_at_{};
+  std::uint32_t references_ = 0;
+  std::uint32_t property_bytes_ = 0;
+  std::uint32_t payload_bytes_ = 0;
+  std::uint32_t expiry_ = 0;
+  std::uint32_t expiry_offset_ = kNoExpiry;
+  std::uint16_t topic_bytes_ = 0;
+  mqtt::QoS qos_ = mqtt::QoS::kAtMostOnce;
+};
+
+// Shares ownership of a message.
+class MessageRef {
+ public:
+  MessageRef() = default;
+  explicit MessageRef(SharedMessage* message) : message_(message) { Hold(); }
+  MessageRef(const MessageRef& other) : message_(other.message_) { Hold(); }
+  MessageRef(MessageRef&& other) noexcept : message_(std::exchange(other.message_, nullptr)) {}
+  MessageRef& operator=(MessageRef other) noexcept {
+    std::swap(message_, other.message_);
+    return *this;
+  }
+  ~MessageRef() {
+    if (message_ != nullptr && --message_->references_ == 0) SharedMessage::Destroy(message_);
+  }
+
+  const SharedMessage* operator->() const { return message_; }
+  const SharedMessage& operator*() const { return *message_; }
+  explicit operator bool() const { return message_ != nullptr; }
+
+ private:
+  void Hold() {
+    if (message_ != nullptr) ++message_->references_;
+  }
+  SharedMessage* message_ = nullptr;
+};
+
+// A message on its way to one client: what is private to it.
+struct Delivery {
+  Delivery() = default;
+  Delivery(MessageRef message_in, mqtt::QoS qos_in) : message(std::move(message_in)), qos(qos_in) {}
+
+  MessageRef message;
+  mqtt::QoS qos = mqtt::QoS::kAtMostOnce;             // The lower of published and granted (MQTT-3.8.4-8).
+  absl::InlinedVector<std::uint32_t, 1> identifiers;  // Subscription Identifiers (MQTT-3.3.4-3).
+};
+
+// The whole PUBLISH packet, in bytes.
+std::size_t PacketBytes(const Delivery& delivery);
+
+// Up to this size a packet is copied whole into its target's buffer: that costs
+// less than the kernel's work for further elements of the gather list.
+inline constexpr std::size_t kCopyWholeBytes = 512;
+
+// Appends the PUBLISH to `out`, except for the returned end of it, which stays
+// in the shared message and follows `out` on the wire; empty if all was copied.
+std::string_view AppendPublish(const Delivery& delivery, mqtt::PacketId packet_id, mqtt::TimePoint now,
+                               mqtt::WireBuffer& out);
+
+}  // namespace mqttrpc::broker

@@ -1,0 +1,205 @@
+#include "subscription_tree.h"
+
+#include <utility>
+
+#include "mqttrpc/mqtt/topic.h"
+
+namespace mqttrpc::broker {
+
+// One exact filter, or one level of the trie.
+struct TreeNode {
+  std::string key;             // The whole filter, or the level: "+" and "#" too.
+  TreeNode* parent = nullptr;  // Null for exact filters and for the root.
+  bool in_trie = false;
+
+  absl::InlinedVector<Subscription*, 1> subscriptions;
+  std::vector<std::unique_ptr<ShareGroup>> groups;
+
+  TextMap<std::unique_ptr<TreeNode>> children;  // By level, wildcards apart.
+  std::unique_ptr<TreeNode> plus;
+  std::unique_ptr<TreeNode> hash;
+
+  bool empty() const { return subscriptions.empty() && groups.empty() && children.empty() && !plus && !hash; }
+};
+
+namespace {
+
+// Cuts the first level off `rest`; false once there is none left.
+bool TakeLevel(std::string_view& rest, bool& more, std::string_view& level) {
+  if (!more) return false;
+  const std::size_t slash = rest.find('/');
+  more = slash != std::string_view::npos;
+  level = rest.substr(0, slash);
+  rest.remove_prefix(more ? slash + 1 : rest.size());
+  return true;
+}
+
+// Fills the hole at `position` with the last element, whose own position moves.
+template <typename List, typename SetPosition>
+void SwapRemove(List& list, std::size_t position, SetPosition set_position) {
+  if (position + 1 != list.size()) {
+    list[position] = std::move(list.back());
+    set_position(*list[position], position);
+  }
+  list.pop_back();
+}
+
+}  // namespace
+
+SubscriptionTree::SubscriptionTree() : root_(std::make_unique<TreeNode>()) { root_->in_trie = true; }
+
+SubscriptionTree::~SubscriptionTree() = default;  // As deep as a filter has levels, at most.
+
+std::size_t SubscriptionTree::node_count() const { return exact_.size() + trie_nodes_; }
+
+bool SubscriptionTree::Subscribe(Subscriber& subscriber, std::string_view topic_filter,
+                                 const SubscriptionOptions& options) {
+  if (auto found = subscriber.subscriptions_.find(topic_filter); found != subscriber.subscriptions_.end()) {
+    found->second.options = options;  // MQTT-3.8.4-3
+    return false;
+  }
+  Subscription& added = subscriber.subscriptions_[std::string(topic_filter)];
+  added.subscriber = &subscriber;
+  added.options = options;
+  Insert(added, topic_filter);
+  return true;
+}
+
+bool SubscriptionTree::Unsubscribe(Subscriber& subscriber, std::string_view topic_filter) {
+  const auto found = subscriber.subscriptions_.find(topic_filter);
+  if (found == subscriber.subscriptions_.end()) return false;
+  Remove(found->second);
+  subscriber.subscriptions_.erase(found);
+  return true;
+}
+
+void SubscriptionTree::RemoveAll(Subscriber& subscriber) {
+  for (auto& [filter, subscription] : subscriber.subscriptions_) Remove(subscription);
+  subscriber.subscriptions_.clear();
+}
+
+TreeNode& SubscriptionTree::NodeFor(std::string_view topic_filter) {
+  if (!mqtt::HasWildcard(topic_filter)) {
+    auto found = exact_.find(topic_filter);
+    if (found == exact_.end()) {
+      found = exact_.emplace(std::string(topic_filter), std::make_unique<TreeNode>()).first;
+      found->second->key = found->first;
+    }
+    return *found->second;
+  }
+  TreeNode* node = root_.get();
+  std::string_view level;
+  for (bool more = true; TakeLevel(topic_filter, more, level);) {
+    std::unique_ptr<TreeNode>* child = nullptr;
+    if (level == "+") {
+      child = &node->plus;
+    } else if (level == "#") {
+      child = &node->hash;
+    } else if (auto found = node->children.find(level); found != node->children.end()) {
+      child = &found->second;
+    } else {
+      child = &node->children[std::string(level)];
+    }
+    if (!*child) {
+      *child = std::make_unique<TreeNode>();
+      (*child)->key = std::string(level);
+      (*child)->parent = node;
+      (*child)->in_trie = true;
+      ++trie_nodes_;
+    }
+    node = child->get();
+  }
+  return *node;
+}
+
+ShareGroup& SubscriptionTree::GroupFor(TreeNode& node, std::string_view share_name) {
+  for (auto& group : node.groups) {
+    if (group->name_ == share_name) return *group;
+  }
+  return *node.groups.emplace_back(std::make_unique<ShareGroup>(std::string(share_name), node.groups.size()));
+}
+
+void SubscriptionTree::Insert(Subscription& subscription, std::string_view topic_filter) {
+  ++size_;
+  if (const auto shared = mqtt::ParseSharedFilter(topic_filter)) {
+    TreeNode& node = NodeFor(shared->topic_filter);
+    ShareGroup& group = GroupFor(node, shared->share_name);
+    subscription.node = &node;
+    subscription.group = &group;
+    subscription.position = group.members_.size();
+    group.members_.push_back(&subscription);
+    return;
+  }
+  TreeNode& node = NodeFor(topic_filter);
+  subscription.node = &node;
+  subscription.position = node.subscriptions.size();
+  node.subscriptions.push_back(&subscription);
+}
+
+void SubscriptionTree::Remove(Subscription& subscription) {
+  --size_;
+  TreeNode& node = *subscription.node;
+  const auto move_subscription = [](Subscription& moved, std::size_t to) { moved.position = to; };
+  if (subscription.group == nullptr) {
+    SwapRemove(node.subscriptions, subscription.position, move_subscription);
+  } else {
+    ShareGroup& group = *subscription.group;
+    SwapRemove(group.members_, subscription.position, move_subscription);
+    if (group.members_.empty()) {
+      SwapRemove(node.groups, group.position_, [](ShareGroup& moved, std::size_t to) { moved.position_ = to; });
+    }
+  }
+  Prune(&node);
+}
+
+void SubscriptionTree::Prune(TreeNode* node) {
+  if (!node->in_trie) {
+    if (node->empty()) exact_.erase(exact_.find(std::string_view(node->key)));
+    return;
+  }
+  while (node != root_.get() && node->empty()) {
+    TreeNode* parent = node->parent;
+    if (node == parent->plus.get()) {
+      parent->plus.reset();
+    } else if (node == parent->hash.get()) {
+      parent->hash.reset();
+    } else {
+      parent->children.erase(parent->children.find(std::string_view(node->key)));
+    }
+    --trie_nodes_;
+    node = parent;
+  }
+}
+
+void SubscriptionTree::Visit(const TreeNode& node, MatchSink& sink) {
+  for (const Subscription* subscription : node.subscriptions) sink.OnSubscription(*subscription);
+  for (const auto& group : node.groups) sink.OnShareGroup(*group);
+}
+
+void SubscriptionTree::Match(std::string_view topic_name, MatchSink& sink) {
+  if (const auto found = exact_.find(topic_name); found != exact_.end()) Visit(*found->second, sink);
+  if (trie_nodes_ == 0) return;
+  // All trie nodes that the levels so far lead to, level by level.
+  active_.assign(1, root_.get());
+  bool wildcards_apply = !topic_name.starts_with('$');  // MQTT-4.7.2-1
+  std::string_view level;
+  for (bool more = true; !active_.empty() && TakeLevel(topic_name, more, level);) {
+    next_.clear();
+    for (TreeNode* node : active_) {
+      if (wildcards_apply && node->hash) Visit(*node->hash, sink);
+      if (wildcards_apply && node->plus) next_.push_back(node->plus.get());
+      if (node->children.empty()) continue;
+      if (const auto child = node->children.find(level); child != node->children.end()) {
+        next_.push_back(child->second.get());
+      }
+    }
+    active_.swap(next_);
+    wildcards_apply = true;
+  }
+  for (TreeNode* node : active_) {
+    Visit(*node, sink);
+    if (node->hash) Visit(*node->hash, sink);  // "a/#" is for "a" too (4.7.1.2).
+  }
+}
+
+}  // namespace mqttrpc::broker
