@@ -123,7 +123,7 @@ FileModel BuildModel(const gpb::FileDescriptor& file, Diagnostics& diagnostics) 
   model.name_space = names.name_space();
   model.stem = StripProto(std::string(file.name()));
   model.message_headers = MessageHeaders(file);
-  model.variables["rt"] = names.Root("mqttrpc") + "::";
+  model.variables["rt"] = "::mqttrpc::";  // For "acme.mqttrpc" is a likely package.
   for (const char* root : {"absl", "asio", "std"}) model.variables[root] = names.Root(root) + "::";
   if (file.service_count() > 0) CheckPackage(file, diagnostics);
   for (int i = 0; i < file.service_count(); ++i) {

@@ -116,17 +116,18 @@ constexpr std::string_view kMacros[] = {
     "h_addr", "linux", "major",        "minor",    "offsetof", "stderr",   "stdin",  "stdout",  "unix",
 };
 
-bool IsKeyword(std::string_view name) {
-  return std::find(std::begin(kKeywords), std::end(kKeywords), name) != std::end(kKeywords);
+template <typename List>
+bool Contains(const List& list, std::string_view name) {
+  return std::find(std::begin(list), std::end(list), name) != std::end(list);
 }
 
 std::string ResolveKeyword(std::string name) {
-  if (IsKeyword(name)) name += '_';
+  if (Contains(kKeywords, name)) name += '_';
   return name;
 }
 
 std::string ResolveMacro(std::string name) {
-  if (std::find(std::begin(kMacros), std::end(kMacros), name) != std::end(kMacros)) name += '_';
+  if (Contains(kMacros, name)) name += '_';
   return name;
 }
 
@@ -169,14 +170,16 @@ void CollectMessage(const gpb::Descriptor& message, const std::string& scope, st
 
 // Members of the generated classes and of their base, and the parameters and
 // variables of their functions: nearer than a message's class.
-constexpr std::string_view kMembers[] = {"Info", "info", "Serve", "channel_", "target_"};
-constexpr std::string_view kLocals[] = {"Service", "Token",   "call",    "channel", "context",
-                                        "method",  "options", "request", "target",  "token"};
+constexpr std::string_view kMembers[] = {"Info", "info", "Serve", "Token", "channel_", "target_"};
+constexpr std::string_view kLocals[] = {"Service", "call",    "channel", "context", "method",
+                                        "options", "request", "target",  "token"};
+
+bool IsMember(std::string_view name, const ServiceNames& service) {
+  return Contains(kMembers, name) || name == service.stub || name == service.service;
+}
 
 bool IsUsedIn(std::string_view name, const ServiceNames& service) {
-  const auto is_it = [name](std::string_view other) { return name == other; };
-  return std::any_of(std::begin(kMembers), std::end(kMembers), is_it) ||
-         std::any_of(std::begin(kLocals), std::end(kLocals), is_it) ||
+  return IsMember(name, service) || Contains(kLocals, name) ||
          std::any_of(service.methods.begin(), service.methods.end(),
                      [name](const MethodNames& method) { return name == method.plain || name == method.coroutine; });
 }
@@ -253,13 +256,17 @@ ServiceNames Names::NameService(const gpb::ServiceDescriptor& service) const {
   // One name for a method everywhere, so it avoids the members of both classes.
   std::set<std::string> taken(std::begin(kMembers), std::end(kMembers));
   taken.insert({names.stub, names.service});
-  for (int i = 0; i < service.method_count(); ++i) {
-    MethodNames method;
-    method.plain = Free(ResolveMacro(ResolveKeyword(std::string(service.method(i)->name()))), taken);
-    taken.insert(method.plain);
-    names.methods.push_back(std::move(method));
+  names.methods.resize(service.method_count());
+  // First those that need no change, so that none of them changes for another's sake.
+  for (const bool changes : {false, true}) {
+    for (int i = 0; i < service.method_count(); ++i) {
+      const std::string declared(service.method(i)->name());
+      std::string name = ResolveMacro(ResolveKeyword(declared));
+      if ((name != declared || IsMember(declared, names)) != changes) continue;
+      names.methods[i].plain = Free(std::move(name), taken);
+      taken.insert(names.methods[i].plain);
+    }
   }
-  // Only now: a method that is called CoHello keeps its name beside Hello.
   for (MethodNames& method : names.methods) {
     method.coroutine = Free("Co" + method.plain, taken);
     taken.insert(method.coroutine);
@@ -271,9 +278,9 @@ std::string Names::Class(const gpb::Descriptor& message, const gpb::ServiceDescr
   const std::string qualified = QualifiedClass(message);
   const std::string name = FlatClass(message);
   if (!name_space_.empty() && qualified == Join(name_space_, name) && !IsUsedIn(name, Of(service))) return name;
-  const std::size_t end = qualified.find("::");
-  if (end == std::string::npos || IsHidden(qualified.substr(0, end))) return "::" + qualified;
-  return qualified;
+  // Always from the root: some other file of our package's owner may declare a
+  // namespace that hides this one's beginning (acme.google beside acme.lamp).
+  return "::" + qualified;
 }
 
 std::string Names::Root(std::string_view name) const {
@@ -281,12 +288,7 @@ std::string Names::Root(std::string_view name) const {
 }
 
 bool Names::IsHidden(std::string_view name) const {
-  // Inside the generated classes: a template parameter, and their own names and
-  // their base's.
-  if (name == "Token" || name == "Service") return true;
-  for (const ServiceNames& service : services_) {
-    if (name == service.stub || name == service.service) return true;
-  }
+  // In one of the namespaces around us, from the outermost in.
   for (std::size_t end = name_space_.find("::");; end = name_space_.find("::", end + 2)) {
     if (!name_space_.empty() && declared_.count(Join(name_space_.substr(0, end), name)) != 0) return true;
     if (end == std::string::npos) return false;

@@ -38,8 +38,8 @@ class Names {
   // its namespace, where that is theirs and nothing of them has the same name.
   std::string Class(const gpb::Descriptor& message, const gpb::ServiceDescriptor& service) const;
 
-  // How it writes the top-level namespace `name`: with `::` before it if
-  // something nearer has the same name.
+  // How it writes the top-level namespace `name` (std, absl, asio): with `::`
+  // before it if the imports show something nearer of the same name.
   std::string Root(std::string_view name) const;
 
  private:

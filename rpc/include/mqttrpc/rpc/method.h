@@ -26,8 +26,8 @@ struct MethodInfo {
 
 // One service. Lives in static storage.
 struct ServiceInfo {
-  std::string_view name;         // Full: "acme.lamp.v1.Lamp".
-  std::string_view share_group;  // Pool members share requests under this name; empty: the full name.
+  std::string_view name;           // Full: "acme.lamp.v1.Lamp".
+  std::string_view share_group{};  // Pool members share requests under this name; empty: the full name.
   std::span<const MethodInfo> methods;
 };
 
