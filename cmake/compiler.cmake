@@ -5,14 +5,16 @@ option(MQTTRPC_WARNINGS_AS_ERRORS "Treat warnings as errors" OFF)
 set(MQTTRPC_SANITIZE "" CACHE STRING "Value of -fsanitize=, e.g. address,undefined")
 
 add_library(mqttrpc_compile_options INTERFACE)
-target_compile_options(mqttrpc_compile_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
-  -Woverloaded-virtual)
+# BUILD_INTERFACE: the installed package names this target, empty, because static
+# libraries name what they were built with.
+target_compile_options(mqttrpc_compile_options INTERFACE
+  "$<BUILD_INTERFACE:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wnon-virtual-dtor;-Woverloaded-virtual>")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # False positives on coroutine frames (GCC 12).
-  target_compile_options(mqttrpc_compile_options INTERFACE -Wno-mismatched-new-delete)
+  target_compile_options(mqttrpc_compile_options INTERFACE $<BUILD_INTERFACE:-Wno-mismatched-new-delete>)
 endif()
 if(MQTTRPC_WARNINGS_AS_ERRORS)
-  target_compile_options(mqttrpc_compile_options INTERFACE -Werror)
+  target_compile_options(mqttrpc_compile_options INTERFACE $<BUILD_INTERFACE:-Werror>)
 endif()
 
 # Every translation unit must agree on sanitizers, so these are global.

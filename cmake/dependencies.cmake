@@ -1,6 +1,6 @@
 # Finds what mqttrpc stands on. docs/dependencies.md says why each is here.
-# The installed package repeats these calls, so keep them free of project state.
-include_guard(GLOBAL)
+# The installed package includes this file, so keep it free of project state, and
+# of a guard: imported targets are known only below the folder that looks them up.
 
 find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED)
