@@ -17,3 +17,9 @@ endif()
 find_path(MQTTRPC_ASIO_INCLUDE_DIR asio.hpp REQUIRED
   DOC "Folder that holds standalone asio.hpp (Debian: libasio-dev)")
 mark_as_advanced(MQTTRPC_ASIO_INCLUDE_DIR)
+
+# Only for building mqttrpcd: the installed libraries do without.
+if(PROJECT_NAME STREQUAL "mqttrpc")
+  find_package(CLI11 CONFIG REQUIRED)
+  find_package(spdlog CONFIG REQUIRED)
+endif()

@@ -1,0 +1,127 @@
+#include "command_line.h"
+
+#include <chrono>
+#include <iostream>
+#include <map>
+
+#include <CLI/CLI.hpp>
+#include <asio/ip/address.hpp>
+
+#include "mqttrpc/mqtt/endpoint.h"
+
+namespace mqttrpc::broker {
+namespace {
+
+constexpr int kUsageError = 2;
+
+constexpr const char* kDescription =
+    "mqttrpcd: an MQTT 5 broker for mqttrpc and any other MQTT 5 client.\n"
+    "Serves until SIGINT or SIGTERM. When it is ready, it prints one line per listener to stdout:\n"
+    "  listening on mqtt://127.0.0.1:1883\n"
+    "Log lines go to stderr.";
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  mqttrpcd                                     loopback, the usual port\n"
+    "  mqttrpcd --listen mqtt://127.0.0.1:0         a free port; read it from stdout\n"
+    "  mqttrpcd --listen mqtt://127.0.0.1:1883 --listen 'mqtt://[::1]:1883'\n"
+    "  mqttrpcd --listen mqtt://0.0.0.0:1883 --allow-anonymous\n"
+    "                                               everyone who reaches this machine may connect\n"
+    "\n"
+    "Sizes are bytes, or numbers with a unit: 64KB, 16MB (1KB is 1024 bytes).\n"
+    "Exit status: 0 after a signal, 1 if it could not listen, 2 after a mistake in the options.\n"
+    "\n"
+    "Not there yet: authentication, TLS, WebSocket, sessions that outlive a connection,\n"
+    "retained messages, QoS 2. Clients learn the limits from CONNACK.";
+
+bool IsLoopback(const std::string& host) {
+  if (host == "localhost") return true;
+  asio::error_code error;
+  const asio::ip::address address = asio::ip::make_address(host, error);
+  return !error && address.is_loopback();
+}
+
+// Empty if `url` may be listened on.
+std::string RefusalOf(const std::string& url, bool allow_anonymous) {
+  const auto endpoint = mqtt::ParseEndpoint(url);
+  if (!endpoint.ok()) return "--listen: " + std::string(endpoint.status().message());
+  if (allow_anonymous || IsLoopback(endpoint->host)) return {};
+  return "--listen " + url + ": " + endpoint->host +
+         " is not a loopback address, and mqttrpcd has no authentication yet: everyone who reaches it could read and\n"
+         "send everything. Listen on 127.0.0.1 or [::1], or add --allow-anonymous if that is what you want.";
+}
+
+// A check without a line of its own in the help text.
+CLI::Validator Between(std::uint64_t least, std::uint64_t most) { return CLI::Range(least, most).description(""); }
+CLI::Validator Size() { return CLI::AsSizeValue(false).description(""); }
+
+void AddLimits(CLI::App& app, BrokerOptions& options, unsigned& connect_timeout_seconds) {
+  const auto add = [&app](const char* name, auto& value, const char* type, const char* help) {
+    return app.add_option(name, value, help)->group("Limits")->type_name(type)->capture_default_str();
+  };
+  add("--max-connections", options.maximum_connections, "N", "Clients at a time; more are refused with 0x97")
+      ->check(Between(1, 10'000'000));
+  add("--max-packet-size", options.maximum_packet_size, "BYTES", "Largest packet taken from a client")
+      ->transform(Size())
+      ->check(Between(64, 268'435'460));
+  add("--max-subscriptions", options.maximum_subscriptions, "N", "Topic Filters of one client");
+  add("--max-queued-messages", options.maximum_queued_messages, "N",
+      "Messages that may wait for one client; more are dropped");
+  add("--max-queued-bytes", options.maximum_queued_bytes, "BYTES", "The same in bytes")->transform(Size());
+  add("--max-total-queued-bytes", options.maximum_total_queued_bytes, "BYTES",
+      "For all clients together; near it, publishers are slowed down")
+      ->transform(Size());
+  add("--receive-maximum", options.receive_maximum, "N", "Unacknowledged QoS 1 messages from one client")
+      ->check(Between(1, 65'535));
+  add("--topic-alias-maximum", options.topic_alias_maximum, "N", "Topic Aliases of one client; 0: none");
+  add("--max-keep-alive", options.maximum_keep_alive, "SECONDS", "Largest Keep Alive; 0: whatever clients ask for");
+  add("--connect-timeout", connect_timeout_seconds, "SECONDS", "Until a connection must have sent its CONNECT")
+      ->check(Between(1, 3600));
+  add("--response-information", options.response_information_prefix, "TEXT",
+      "Prefix of the Response Information that clients may ask for");
+}
+
+}  // namespace
+
+Verdict ReadCommandLine(int argc, char** argv, CommandLine& into) {
+  using mqtt::LogLevel;
+  CLI::App app(kDescription, "mqttrpcd");
+  app.footer(kExamples);
+  app.get_formatter()->column_width(44);
+  app.set_version_flag("--version", "mqttrpcd " MQTTRPCD_VERSION);
+  app.add_option("--listen", into.listen, "Where to accept clients; may be repeated. Port 0: a free one")
+      ->type_name("URL")
+      ->allow_extra_args(false)
+      ->capture_default_str();
+  app.add_flag("--allow-anonymous", into.allow_anonymous, "Permit --listen on addresses that other machines reach");
+  const std::map<std::string, LogLevel> levels{{"debug", LogLevel::kDebug},
+                                               {"info", LogLevel::kInfo},
+                                               {"warning", LogLevel::kWarning},
+                                               {"error", LogLevel::kError}};
+  std::string log_level = "info";
+  app.add_option("--log-level", log_level, "debug, info, warning or error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
+      ->type_name("LEVEL")
+      ->capture_default_str();
+  unsigned connect_timeout_seconds =
+      static_cast<unsigned>(std::chrono::duration_cast<std::chrono::seconds>(into.broker.connect_timeout).count());
+  AddLimits(app, into.broker, connect_timeout_seconds);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int status = app.exit(error, std::cout, std::cerr);
+    return Verdict{false, status == 0 ? 0 : kUsageError};
+  }
+  into.log_level = levels.at(log_level);
+  into.broker.connect_timeout = std::chrono::seconds(connect_timeout_seconds);
+  for (const std::string& url : into.listen) {
+    if (const std::string refusal = RefusalOf(url, into.allow_anonymous); !refusal.empty()) {
+      std::cerr << "mqttrpcd: " << refusal << '\n';
+      return Verdict{false, kUsageError};
+    }
+  }
+  return Verdict{true, 0};
+}
+
+}  // namespace mqttrpc::broker
