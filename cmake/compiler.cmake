@@ -29,6 +29,11 @@ if(MQTTRPC_SANITIZE)
   endif()
 endif()
 
+# What is fuzzed reports its coverage; the fuzz targets bring libFuzzer itself.
+if(MQTTRPC_BUILD_FUZZERS)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_program(MQTTRPC_CCACHE ccache)
 mark_as_advanced(MQTTRPC_CCACHE)
 if(MQTTRPC_CCACHE AND PROJECT_IS_TOP_LEVEL)

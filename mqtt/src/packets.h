@@ -55,6 +55,7 @@ struct Will {
   QoS qos = QoS::kAtMostOnce;
   bool retain = false;
   PropertiesView properties;
+  bool operator==(const Will&) const = default;
 };
 
 struct Connect {
@@ -65,12 +66,14 @@ struct Connect {
   std::optional<std::string_view> user_name;
   std::optional<std::string_view> password;
   PropertiesView properties;
+  bool operator==(const Connect&) const = default;
 };
 
 struct ConnAck {
   bool session_present = false;
   ReasonCode reason_code = ReasonCode::kSuccess;
   PropertiesView properties;
+  bool operator==(const ConnAck&) const = default;
 };
 
 struct Publish {
@@ -81,6 +84,7 @@ struct Publish {
   PacketId packet_id = 0;       // 0 for QoS 0.
   PropertiesView properties;
   std::string_view payload;
+  bool operator==(const Publish&) const = default;
 };
 
 // PUBACK, PUBREC, PUBREL and PUBCOMP look alike.
@@ -89,6 +93,7 @@ struct PublishResponse {
   PacketId packet_id = 0;
   ReasonCode reason_code = ReasonCode::kSuccess;
   PropertiesView properties;
+  bool operator==(const PublishResponse&) const = default;
 };
 using PubAck = PublishResponse<PacketType::kPubAck>;
 using PubRec = PublishResponse<PacketType::kPubRec>;
@@ -101,43 +106,55 @@ struct SubscribeEntry {
   bool no_local = false;
   bool retain_as_published = false;
   std::uint8_t retain_handling = 0;
+  bool operator==(const SubscribeEntry&) const = default;
 };
 
 struct Subscribe {
   PacketId packet_id = 0;
   PropertiesView properties;
   std::vector<SubscribeEntry> entries;  // At least one.
+  bool operator==(const Subscribe&) const = default;
 };
 
 struct SubAck {
   PacketId packet_id = 0;
   PropertiesView properties;
   std::vector<ReasonCode> reason_codes;
+  bool operator==(const SubAck&) const = default;
 };
 
 struct Unsubscribe {
   PacketId packet_id = 0;
   PropertiesView properties;
   std::vector<std::string_view> topic_filters;  // At least one.
+  bool operator==(const Unsubscribe&) const = default;
 };
 
 struct UnsubAck {
   PacketId packet_id = 0;
   PropertiesView properties;
   std::vector<ReasonCode> reason_codes;
+  bool operator==(const UnsubAck&) const = default;
 };
 
-struct PingReq {};
-struct PingResp {};
+struct PingReq {
+  bool operator==(const PingReq&) const = default;
+};
+
+struct PingResp {
+  bool operator==(const PingResp&) const = default;
+};
 
 struct Disconnect {
   ReasonCode reason_code = ReasonCode::kNormalDisconnection;
   PropertiesView properties;
+  bool operator==(const Disconnect&) const = default;
 };
 
 struct Auth {
   ReasonCode reason_code = ReasonCode::kSuccess;
   PropertiesView properties;
+  bool operator==(const Auth&) const = default;
 };
 
 using Packet = std::variant<Connect, ConnAck, Publish, PubAck, PubRec, PubRel, PubComp, Subscribe, SubAck, Unsubscribe,
@@ -151,19 +168,24 @@ struct Frame {
   std::span<const std::byte> body;
 };
 
-// Decodes one packet that `sender` sent. Errors carry the Reason Code for the
-// answer: 0x81 malformed (bytes missing or left over, bad flags, ill-formed
-// strings, reserved bits), 0x82 protocol error (a packet or property that this
-// side may not send, or not twice), 0x84 for a CONNECT of another version, 0x94
-// Topic Alias 0, 0x90 and 0x8F for topics. Nothing is copied.
+// Decodes one packet that `sender` sent. Nothing is copied. Errors carry the
+// Reason Code for the answer:
+//   0x81 malformed: bytes missing or left over, bad flags, ill-formed strings,
+//        reserved bits, a property that never stands in such a packet (2.2.2.2)
+//   0x82 protocol error: a packet, property or Reason Code that this side may not
+//        send, or not twice; a value that is not allowed; an empty list
+//   0x84 a CONNECT of another version      0x94 Topic Alias 0
+//   0x90, 0x8F a Topic Name, a Topic Filter against the rules of topic.h
 absl::StatusOr<Packet> DecodePacket(const Frame& frame, Sender sender);
 
-// Appends `packet` to `out`. On an error - a string over 65,535 bytes, ill-formed
+// Appends `packet` to `out`, in its shortest form. Takes what DecodePacket takes
+// and nothing else. On an error - a string over 65,535 bytes, ill-formed
 // UTF-8, a property the packet may not carry, a Packet Identifier of 0, a packet
 // over 268,435,455 bytes - kInvalidArgument, and `out` is as it was.
 absl::Status EncodePacket(const Packet& packet, Sender sender, WireBuffer& out);
 
-// The same for the one packet of the hot path, without a variant.
+// The same for the packets of the hot path, without a variant. EncodePubAck
+// expects what may stand in a PUBACK and checks nothing.
 absl::Status EncodePublish(const Publish& publish, Sender sender, WireBuffer& out);
 void EncodePubAck(PacketId packet_id, ReasonCode reason_code, WireBuffer& out);
 
