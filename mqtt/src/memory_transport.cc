@@ -78,7 +78,7 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
   }
 
   bool WrittenLocked(int side) {
-    return ends_[side].writing && (Other(side).state != State::kOpen || Other(side).inbox.size() <= kBufferBytes);
+    return ends_[side].writing && Other(side).state == State::kOpen && Other(side).inbox.size() <= kBufferBytes;
   }
   bool ReadableLocked(int side) { return !ends_[side].paused && !ends_[side].inbox.empty(); }
   bool OverLocked(int side) { return ends_[side].inbox.empty() && Other(side).state != State::kOpen; }

@@ -1,0 +1,70 @@
+#include "mqttrpc/mqtt/client.h"
+
+#include <utility>
+
+#include "client_impl.h"
+
+namespace mqttrpc::mqtt {
+
+std::string_view NameOf(ConnectionState::Kind kind) {
+  switch (kind) {
+    case ConnectionState::Kind::kStopped: return "stopped";
+    case ConnectionState::Kind::kConnecting: return "connecting";
+    case ConnectionState::Kind::kConnected: return "connected";
+    case ConnectionState::Kind::kWaiting: return "waiting";
+  }
+  return "unknown";
+}
+
+Client::Client(asio::any_io_executor executor, ClientOptions options)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(options))) {}
+
+Client::~Client() { impl_->End(); }
+
+void Client::Start() {
+  impl_->Run([](ClientCore& core, TimePoint now) { core.Start(now); });
+}
+
+void Client::StartPublish(Message message, Completion<absl::StatusOr<ReasonCode>> done) {
+  PublishOperation operation(impl_->Claim(done.slot()), std::move(message), std::move(done));
+  impl_->Run(
+      [operation = std::move(operation)](ClientCore& core, TimePoint) mutable { core.Publish(std::move(operation)); });
+}
+
+void Client::StartSubscribe(Subscription subscription, MessageHandler handler,
+                            Completion<absl::StatusOr<ReasonCode>> done) {
+  SubscribeOperation operation(impl_->Claim(done.slot()), std::move(subscription), std::move(handler), std::move(done));
+  impl_->Run([operation = std::move(operation)](ClientCore& core, TimePoint) mutable {
+    core.Subscribe(std::move(operation));
+  });
+}
+
+void Client::StartUnsubscribe(std::string topic_filter, Completion<absl::StatusOr<ReasonCode>> done) {
+  UnsubscribeOperation operation(impl_->Claim(done.slot()), std::move(topic_filter), std::move(done));
+  impl_->Run([operation = std::move(operation)](ClientCore& core, TimePoint) mutable {
+    core.Unsubscribe(std::move(operation));
+  });
+}
+
+void Client::StartDisconnect(Completion<absl::Status> done) {
+  impl_->Run(
+      [done = std::move(done)](ClientCore& core, TimePoint now) mutable { core.Disconnect(std::move(done), now); });
+}
+
+void Client::StartUntilConnected(Completion<absl::Status> done) {
+  const OperationId id = impl_->Claim(done.slot());
+  impl_->Run(
+      [id, done = std::move(done)](ClientCore& core, TimePoint) mutable { core.UntilConnected(id, std::move(done)); });
+}
+
+ConnectionState Client::state() const { return impl_->state(); }
+
+std::unique_ptr<StateWatch> Client::WatchState(absl::AnyInvocable<void(const ConnectionState&)> watcher) {
+  return impl_->Watch(std::move(watcher));
+}
+
+asio::any_io_executor Client::executor() const { return impl_->executor(); }
+const Environment& Client::environment() const { return impl_->options().environment; }
+std::string Client::broker() const { return impl_->options().broker; }
+
+}  // namespace mqttrpc::mqtt

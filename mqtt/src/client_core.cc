@@ -1,0 +1,304 @@
+#include "client_core.h"
+
+#include <algorithm>
+
+#include <absl/strings/str_cat.h>
+
+#include "mqttrpc/mqtt/endpoint.h"
+#include "mqttrpc/mqtt/status.h"
+
+namespace mqttrpc::mqtt {
+namespace {
+using std::chrono::milliseconds;
+}  // namespace
+
+ClientCore::ClientCore(const ClientOptions& options, Random& random, LogSink& log)
+    : options_(options),
+      random_(random),
+      publisher_(options_, work_),
+      subscriber_(options_, log, work_),
+      client_id_(options.client_id) {
+  state_.client_id = client_id_;
+}
+
+// --- Commands ---------------------------------------------------------------
+
+void ClientCore::Start(TimePoint now) {
+  if (phase_ == Phase::kClosing && stop_after_closing_) start_after_closing_ = true;
+  if (phase_ != Phase::kStopped) return;
+  gave_up_ = absl::OkStatus();
+  failures_ = 0;
+  if (absl::Status status = CheckOptions(); !status.ok()) return Stop(status, status);
+  Dial(now);
+}
+
+void ClientCore::Publish(PublishOperation operation) {
+  if (!gave_up_.ok()) return work_.Finish(operation.done, gave_up_);
+  publisher_.Add(std::move(operation));
+}
+
+void ClientCore::Subscribe(SubscribeOperation operation) {
+  if (!gave_up_.ok()) return work_.Finish(operation.done, gave_up_);
+  subscriber_.Add(std::move(operation));
+}
+
+void ClientCore::Unsubscribe(UnsubscribeOperation operation) {
+  if (!gave_up_.ok()) return work_.Finish(operation.done, gave_up_);
+  subscriber_.Add(std::move(operation));
+}
+
+void ClientCore::Disconnect(Completion<absl::Status> done, TimePoint now) {
+  disconnecting_.push_back(std::move(done));
+  start_after_closing_ = false;
+  if (phase_ == Phase::kClosing) {
+    stop_after_closing_ = true;
+    return;
+  }
+  if (phase_ != Phase::kConnected) return Stop(absl::OkStatus(), absl::CancelledError("client disconnected"));
+  if (session_begins_) BeginSession();
+  Pump();
+  if (!subscriber_.resubscribing()) publisher_.Pump(true);
+  stop_after_closing_ = true;
+  BeginClosing(ReasonCode::kNormalDisconnection, now, options_.connect_timeout);
+}
+
+void ClientCore::UntilConnected(OperationId id, Completion<absl::Status> done) {
+  if (!gave_up_.ok()) return work_.Finish(done, gave_up_);
+  if (phase_ == Phase::kConnected) return work_.Finish(done, absl::OkStatus());
+  until_connected_.emplace_back(id, std::move(done));
+}
+
+void ClientCore::Cancel(OperationId id) {
+  if (publisher_.Cancel(id) || subscriber_.Cancel(id)) return;
+  const auto waiter = std::find_if(until_connected_.begin(), until_connected_.end(),
+                                   [&](const auto& each) { return each.first == id; });
+  if (waiter == until_connected_.end()) return;  // It has ended.
+  work_.Finish(waiter->second, absl::CancelledError("wait cancelled"));
+  until_connected_.erase(waiter);
+}
+
+void ClientCore::End() {
+  DropStream();
+  phase_ = Phase::kStopped;
+  gave_up_ = absl::CancelledError("client destroyed");
+  CancelAll(gave_up_);
+  for (auto& done : std::exchange(disconnecting_, {})) work_.Finish(done, gave_up_);
+}
+
+// --- The stream -------------------------------------------------------------
+
+ClientCore::StreamWish ClientCore::stream() const {
+  StreamWish wish;
+  wish.number = stream_number_;
+  switch (phase_) {
+    case Phase::kStopped:
+    case Phase::kWaiting: wish.wish = Wish::kNone; break;
+    case Phase::kDialling:
+    case Phase::kHandshaking:
+    case Phase::kConnected: wish.wish = Wish::kOpen; break;
+    case Phase::kClosing: wish.wish = Wish::kFinish; break;
+  }
+  return wish;
+}
+
+void ClientCore::Dial(TimePoint now) {
+  phase_ = Phase::kDialling;
+  ++stream_number_;
+  deadline_ = now + options_.connect_timeout;
+  Tell(ConnectionState::Kind::kConnecting);
+}
+
+void ClientCore::Opened(TimePoint now) {
+  if (phase_ != Phase::kDialling) return;
+  frames_.emplace(options_.maximum_packet_size);
+  clean_start_ = options_.clean_start && !had_session_;
+  if (absl::Status status = EncodeConnect(work_.out); !status.ok()) return Stop(status, status);
+  phase_ = Phase::kHandshaking;
+  last_sent_ = last_received_ = now;
+}
+
+void ClientCore::Received(std::span<const std::byte> bytes, TimePoint now) {
+  if (phase_ != Phase::kHandshaking && phase_ != Phase::kConnected) return;
+  last_received_ = now;
+  frames_->Feed(bytes);
+  receiving_ = true;
+}
+
+void ClientCore::Closed(absl::Status why, TimePoint now) {
+  if (why.ok()) {
+    why = absl::UnavailableError(phase_ == Phase::kHandshaking ? "the broker closed the connection before CONNACK"
+                                                               : "the broker closed the connection");
+  }
+  switch (phase_) {
+    case Phase::kStopped:
+    case Phase::kWaiting: return;
+    case Phase::kClosing: return EndClosing(std::move(why), now);
+    case Phase::kDialling:
+    case Phase::kHandshaking:
+    case Phase::kConnected: return Lost(std::move(why), now);
+  }
+}
+
+void ClientCore::Finished(TimePoint now) {
+  if (phase_ == Phase::kClosing) EndClosing(absl::OkStatus(), now);
+}
+
+// MQTT-3.14.4-1: DISCONNECT is the last thing in the output.
+void ClientCore::BeginClosing(ReasonCode code, TimePoint now, Duration limit) {
+  mqtt::Disconnect disconnect;
+  disconnect.reason_code = code;
+  // Cannot fail: no strings, no properties.
+  (void)EncodePacket(Packet(disconnect), Sender::kClient, work_.out);
+  phase_ = Phase::kClosing;
+  receiving_ = false;
+  session_begins_ = false;
+  deadline_ = now + limit;
+}
+
+void ClientCore::EndClosing(absl::Status sent, TimePoint now) {
+  if (!std::exchange(stop_after_closing_, false)) return Lost(closing_why_, now);
+  std::vector<Completion<absl::Status>> disconnecting = std::exchange(disconnecting_, {});
+  Stop(absl::OkStatus(), absl::CancelledError("client disconnected"));
+  for (auto& done : disconnecting) work_.Finish(done, sent);
+  if (std::exchange(start_after_closing_, false)) Start(now);
+}
+
+void ClientCore::Lost(absl::Status why, TimePoint now) {
+  if (connected_at_ != kNever && now - connected_at_ >= options_.backoff_reset) failures_ = 0;
+  DropStream();
+  phase_ = Phase::kWaiting;
+  deadline_ = now + NextBackoff();
+  state_.next_try = deadline_;
+  Tell(ConnectionState::Kind::kWaiting, std::move(why));
+}
+
+void ClientCore::Stop(absl::Status why, const absl::Status& pending) {
+  DropStream();
+  const bool told = phase_ == Phase::kStopped && state_.why == why;
+  phase_ = Phase::kStopped;
+  gave_up_ = why;
+  CancelAll(pending);
+  if (!told) Tell(ConnectionState::Kind::kStopped, std::move(why));
+  for (auto& done : std::exchange(disconnecting_, {})) work_.Finish(done, absl::OkStatus());
+}
+
+void ClientCore::CancelAll(const absl::Status& pending) {
+  publisher_.CancelAll(pending);
+  subscriber_.CancelAll(pending);
+  for (auto& [id, done] : std::exchange(until_connected_, {})) work_.Finish(done, pending);
+}
+
+void ClientCore::DropStream() {
+  ++stream_number_;
+  receiving_ = false;
+  session_begins_ = false;
+  connected_at_ = kNever;
+  ping_sent_ = kNever;
+  unacknowledged_ = 0;
+  work_.out.clear();
+  publisher_.OnConnectionLost();
+  subscriber_.OnConnectionLost();
+}
+
+Duration ClientCore::NextBackoff() {
+  const Duration minimum = std::max(options_.backoff_minimum, milliseconds(1));
+  const Duration maximum = std::max(options_.backoff_maximum, milliseconds(1));
+  Duration most = std::min(minimum, maximum);
+  for (unsigned i = 0; i < failures_ && most < maximum; ++i) most = std::min(2 * most, maximum);
+  ++failures_;
+  const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(most).count();
+  const std::chrono::microseconds drawn(random_.Below(static_cast<std::uint64_t>(microseconds) + 1));
+  return std::max<Duration>(drawn, std::min(most, minimum / 4));
+}
+
+// --- Time -------------------------------------------------------------------
+
+// MQTT-3.1.2-20. Early enough that the packet is there in time; and it asks for
+// a sign of life also when we send without ever hearing anything.
+TimePoint ClientCore::PingDue() const {
+  if (keep_alive_ == 0) return kNever;
+  const Duration keep_alive = std::chrono::seconds(keep_alive_);
+  if (ping_sent_ != kNever) return std::max(ping_sent_, last_received_) + keep_alive / 2;
+  return std::min(last_sent_, last_received_) + keep_alive * 3 / 4;
+}
+
+TimePoint ClientCore::wake_at() const {
+  if (phase_ == Phase::kStopped) return kNever;
+  return phase_ == Phase::kConnected ? PingDue() : deadline_;
+}
+
+void ClientCore::Tick(TimePoint now) {
+  if (now < wake_at()) return;
+  switch (phase_) {
+    case Phase::kStopped: return;
+    case Phase::kWaiting: return Dial(now);
+    case Phase::kDialling:
+    case Phase::kHandshaking:
+      return Lost(absl::DeadlineExceededError(absl::StrCat("no CONNACK from ", options_.broker, " within ",
+                                                           options_.connect_timeout.count(), " ms")),
+                  now);
+    case Phase::kClosing: return EndClosing(absl::DeadlineExceededError("DISCONNECT could not be sent in time"), now);
+    case Phase::kConnected:
+      if (ping_sent_ != kNever) {
+        return Lost(StatusFrom(ReasonCode::kKeepAliveTimeout,
+                               absl::StrCat("PINGREQ unanswered for half of ", keep_alive_, " s")),
+                    now);
+      }
+      ping_sent_ = now;
+      (void)EncodePacket(Packet(PingReq()), Sender::kClient, work_.out);
+  }
+}
+
+// --- Output -----------------------------------------------------------------
+
+void ClientCore::TakeOutput(WireBuffer& into, TimePoint now) {
+  work_.out.swap(into);
+  last_sent_ = now;
+  unacknowledged_ = 0;
+  publisher_.OnTaken();
+}
+
+void ClientCore::Written() { publisher_.OnWritten(); }
+
+void ClientCore::BeginSession() {
+  session_begins_ = false;
+  subscriber_.OnSession(state_.session_present);
+  publisher_.OnSession(state_.session_present);
+}
+
+void ClientCore::Pump() {
+  if (phase_ != Phase::kConnected || session_begins_) return;
+  subscriber_.Pump();
+  // What is published may be answered: first the subscriptions must be there again.
+  if (!subscriber_.resubscribing()) publisher_.Pump();
+}
+
+void ClientCore::Tell(ConnectionState::Kind kind, absl::Status why) {
+  state_.kind = kind;
+  state_.why = std::move(why);
+  state_.client_id = client_id_;
+  if (kind != ConnectionState::Kind::kWaiting) state_.next_try = TimePoint();
+  if (kind != ConnectionState::Kind::kConnected) {
+    state_.session_present = false;
+    state_.connack_properties.clear();
+  }
+  work_.events.emplace_back(StateChanged{std::make_shared<const ConnectionState>(state_)});
+}
+
+absl::Status ClientCore::CheckOptions() const {
+  if (const auto endpoint = ParseEndpoint(options_.broker); !endpoint.ok()) return endpoint.status();
+  const auto in_range = [](std::string_view name, auto value, auto least, auto most) {
+    return value >= least && value <= most
+               ? absl::OkStatus()
+               : absl::InvalidArgumentError(absl::StrCat(ToAbsl(name), " is ", value, "; ", least, "-", most));
+  };
+  absl::Status status = in_range("keep_alive", options_.keep_alive.count(), 0, 65'535);
+  status.Update(in_range("session_expiry", options_.session_expiry.count(), 0, 0xFFFFFFFF));
+  status.Update(in_range("receive_maximum", options_.receive_maximum, 1, 65'535));
+  status.Update(in_range("maximum_packet_size", options_.maximum_packet_size, 2u, 0xFFFFFFFFu));
+  if (!status.ok()) return status;
+  WireBuffer scratch;
+  return EncodeConnect(scratch);
+}
+
+}  // namespace mqttrpc::mqtt

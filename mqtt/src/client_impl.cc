@@ -1,0 +1,273 @@
+#include "client_impl.h"
+
+#include <algorithm>
+
+#include <absl/strings/str_cat.h>
+
+#include "client_log.h"
+#include "mqttrpc/mqtt/endpoint.h"
+#include "mqttrpc/mqtt/status.h"
+
+namespace mqttrpc::mqtt {
+
+struct Client::Impl::Watcher {
+  explicit Watcher(absl::AnyInvocable<void(const ConnectionState&)> call_in) : call(std::move(call_in)) {}
+
+  absl::AnyInvocable<void(const ConnectionState&)> call;
+  std::atomic<bool> active{true};
+  bool told = false;  // Anything yet. Strand only.
+};
+
+class Client::Impl::WatchHandle final : public StateWatch {
+ public:
+  WatchHandle(std::weak_ptr<Impl> impl, std::shared_ptr<Watcher> watcher)
+      : impl_(std::move(impl)), watcher_(std::move(watcher)) {}
+
+  ~WatchHandle() override {
+    watcher_->active = false;
+    const std::shared_ptr<Impl> impl = impl_.lock();
+    if (impl == nullptr) return;
+    // Not at once: this may be the watcher's own call.
+    asio::post(impl->strand_, [impl, watcher = std::move(watcher_)] { std::erase(impl->watchers_, watcher); });
+  }
+
+ private:
+  const std::weak_ptr<Impl> impl_;
+  std::shared_ptr<Watcher> watcher_;
+};
+
+Client::Impl::Impl(asio::any_io_executor executor, ClientOptions options)
+    : options_(std::move(options)),
+      strand_(std::move(executor)),
+      core_(options_, *options_.environment.random, *options_.environment.log),
+      timer_(options_.environment.clock->NewTimer(strand_)) {
+  ConnectionState state;
+  state.client_id = options_.client_id;
+  state_ = std::make_shared<const ConnectionState>(std::move(state));
+}
+
+OperationId Client::Impl::Claim(asio::cancellation_slot slot) {
+  if (!slot.is_connected()) return 0;
+  const OperationId id = ++last_operation_;
+  slot.assign([weak = weak_from_this(), id](asio::cancellation_type type) {
+    std::shared_ptr<Impl> self = weak.lock();
+    if (type == asio::cancellation_type::none || self == nullptr) return;
+    // Always posted: the operation's end destroys the very handler that runs here.
+    const auto strand = self->strand_;
+    asio::post(strand, [self = std::move(self), id] {
+      self->core_.Cancel(id);
+      self->ScheduleTurn();
+    });
+  });
+  return id;
+}
+
+void Client::Impl::End() {
+  const auto end = [](Impl& self) {
+    self.ended_ = true;
+    self.attempt_ = nullptr;
+    self.transport_ = nullptr;
+    self.watchers_.clear();
+    self.core_.End();
+    self.ScheduleTurn();
+  };
+  if (strand_.running_in_this_thread()) return end(*this);
+  asio::post(strand_, [self = shared_from_this(), end] { end(*self); });
+}
+
+ConnectionState Client::Impl::state() const {
+  const std::lock_guard lock(state_mutex_);
+  return *state_;
+}
+
+std::unique_ptr<StateWatch> Client::Impl::Watch(absl::AnyInvocable<void(const ConnectionState&)> call) {
+  auto watcher = std::make_shared<Watcher>(std::move(call));
+  auto handle = std::make_unique<WatchHandle>(weak_from_this(), watcher);
+  Run([this, watcher = std::move(watcher)](ClientCore&, TimePoint) mutable {
+    watchers_.push_back(std::move(watcher));
+    new_watchers_ = true;
+  });
+  return handle;
+}
+
+// --- Turns --------------------------------------------------------------------
+
+void Client::Impl::ScheduleTurn() {
+  if (turn_scheduled_ || turning_) return;
+  turn_scheduled_ = true;
+  asio::post(strand_, [self = shared_from_this()] {
+    self->turn_scheduled_ = false;
+    self->Turn();
+  });
+}
+
+void Client::Impl::Turn() {
+  turning_ = true;
+  do {
+    TellNewWatchers();
+    while (std::optional<Event> event = core_.Next(Now())) {
+      Handle(*std::move(event));
+      TellNewWatchers();
+    }
+  } while (UpdateStream());
+  turning_ = false;
+  Flush();
+  ArmTimer();
+}
+
+void Client::Impl::Handle(Event event) {
+  if (auto* finished = std::get_if<CodeFinished>(&event)) {
+    finished->done(std::move(finished->result));
+  } else if (auto* status_finished = std::get_if<StatusFinished>(&event)) {
+    status_finished->done(std::move(status_finished->result));
+  } else if (const auto* delivery = std::get_if<Delivery>(&event)) {
+    Deliver(*delivery);
+  } else if (auto* changed = std::get_if<StateChanged>(&event)) {
+    TellWatchers(std::move(changed->state));
+  }
+}
+
+void Client::Impl::Deliver(const Delivery& delivery) {
+  for (const std::shared_ptr<MessageHandler>& handler : core_.receivers()) {
+    if (!ended_) (*handler)(delivery.message);
+  }
+  core_.Delivered();
+}
+
+void Client::Impl::TellWatchers(std::shared_ptr<const ConnectionState> state) {
+  LogState(*state);
+  {
+    const std::lock_guard lock(state_mutex_);
+    state_ = state;
+  }
+  const std::vector<std::shared_ptr<Watcher>> watchers = watchers_;  // They may change meanwhile.
+  for (const std::shared_ptr<Watcher>& watcher : watchers) {
+    watcher->told = true;
+    if (watcher->active && !ended_) watcher->call(*state);
+  }
+}
+
+void Client::Impl::TellNewWatchers() {
+  while (std::exchange(new_watchers_, false)) {
+    const std::vector<std::shared_ptr<Watcher>> watchers = watchers_;
+    const std::shared_ptr<const ConnectionState> state = state_;
+    for (const std::shared_ptr<Watcher>& watcher : watchers) {
+      if (std::exchange(watcher->told, true) || !watcher->active || ended_) continue;
+      watcher->call(*state);
+    }
+  }
+}
+
+void Client::Impl::LogState(const ConnectionState& state) {
+  LogSink& log = *options_.environment.log;
+  switch (state.kind) {
+    case ConnectionState::Kind::kConnected:
+      return Log(log, LogLevel::kInfo, [&] {
+        return absl::StrCat("event=connected broker=", Quoted(options_.broker), " client_id=", Quoted(state.client_id),
+                            " session_present=", state.session_present ? 1 : 0);
+      });
+    case ConnectionState::Kind::kWaiting:
+      return Log(log, LogLevel::kWarning, [&] {
+        const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(state.next_try - Now());
+        return absl::StrCat("event=connection_lost broker=", Quoted(options_.broker),
+                            " client_id=", Quoted(state.client_id), " why=", Quoted(ToStd(state.why.message())),
+                            " next_try_ms=", wait.count());
+      });
+    case ConnectionState::Kind::kStopped:
+      if (state.why.ok()) return;
+      return Log(log, LogLevel::kError, [&] {
+        return absl::StrCat("event=gave_up broker=", Quoted(options_.broker), " client_id=", Quoted(state.client_id),
+                            " why=", Quoted(ToStd(state.why.message())));
+      });
+    case ConnectionState::Kind::kConnecting: return;
+  }
+}
+
+// --- The stream ---------------------------------------------------------------
+
+bool Client::Impl::UpdateStream() {
+  const ClientCore::StreamWish wish = core_.stream();
+  if (wish.wish == ClientCore::Wish::kNone || wish.number != stream_number_) CloseStream();
+  if (wish.wish == ClientCore::Wish::kOpen && attempt_ == nullptr) {
+    Dial(wish.number);
+  } else if (wish.wish == ClientCore::Wish::kFinish && !write_in_progress_ && !core_.has_output()) {
+    CloseStream();
+    core_.Finished(Now());
+    return true;
+  }
+  return false;
+}
+
+// An attempt that has ended is kept: it marks that this stream was dialled.
+void Client::Impl::Dial(std::uint64_t number) {
+  stream_number_ = number;
+  const absl::StatusOr<Endpoint> endpoint = ParseEndpoint(options_.broker);  // The core has checked it.
+  if (!endpoint.ok()) return;
+  attempt_ = options_.connector->Connect(*endpoint, strand_, [this](absl::StatusOr<std::unique_ptr<Transport>> opened) {
+    const auto self = shared_from_this();
+    if (opened.ok()) {
+      transport_ = *std::move(opened);
+      core_.Opened(Now());
+      transport_->Start(*this);
+    } else {
+      core_.Closed(opened.status(), Now());
+    }
+    Turn();
+  });
+}
+
+void Client::Impl::CloseStream() {
+  if (transport_ != nullptr) transport_->Close();
+  transport_ = nullptr;
+  attempt_ = nullptr;
+  writing_.clear();
+  write_in_progress_ = false;
+}
+
+void Client::Impl::Flush() {
+  if (transport_ == nullptr || write_in_progress_ || !core_.has_output()) return;
+  core_.TakeOutput(writing_, Now());
+  write_in_progress_ = true;
+  const std::span<const std::byte> piece = AsBytes(writing_);
+  transport_->Write(std::span(&piece, 1));
+}
+
+void Client::Impl::ArmTimer() {
+  const TimePoint wake = ended_ ? kNever : core_.wake_at();
+  if (wake == kNever && armed_ != kNever) timer_->Disarm();
+  // A deadline that moved on costs nothing: the alarm comes early and is set anew.
+  if (wake != kNever && wake >= armed_) return;
+  armed_ = wake;
+  if (wake == kNever) return;
+  timer_->Arm(wake, [this] {
+    const auto self = shared_from_this();
+    armed_ = kNever;
+    core_.Tick(Now());
+    Turn();
+  });
+}
+
+void Client::Impl::OnBytes(std::span<const std::byte> bytes) {
+  const auto self = shared_from_this();
+  core_.Received(bytes, Now());
+  Turn();
+}
+
+void Client::Impl::OnWritten() {
+  const auto self = shared_from_this();
+  writing_.clear();
+  write_in_progress_ = false;
+  core_.Written();
+  Turn();
+}
+
+void Client::Impl::OnClosed(absl::Status why) {
+  const auto self = shared_from_this();
+  transport_ = nullptr;
+  write_in_progress_ = false;
+  writing_.clear();
+  core_.Closed(std::move(why), Now());
+  Turn();
+}
+
+}  // namespace mqttrpc::mqtt

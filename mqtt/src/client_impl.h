@@ -1,0 +1,101 @@
+// The shell around ClientCore: strand, stream, timer, threads.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <asio/post.hpp>
+#include <asio/strand.hpp>
+
+#include "client_core.h"
+#include "mqttrpc/mqtt/client.h"
+
+namespace mqttrpc::mqtt {
+
+// Kept alive by what it has posted and by the Client; the client's end is a
+// command like any other, so nothing waits for it.
+class Client::Impl final : public std::enable_shared_from_this<Impl>, private Transport::Handler {
+ public:
+  Impl(asio::any_io_executor executor, ClientOptions options);
+
+  // --- Any thread.
+  // Calls `command(core, now)` on the strand: at once if this is the strand.
+  template <typename Command>
+  void Run(Command command) {
+    if (strand_.running_in_this_thread()) {
+      command(core_, Now());
+      return ScheduleTurn();
+    }
+    asio::post(strand_, [self = shared_from_this(), command = std::move(command)]() mutable {
+      command(self->core_, self->Now());
+      self->ScheduleTurn();
+    });
+  }
+
+  // Gives the operation behind `slot` a name and lets the slot cancel it; 0 if
+  // it cannot be cancelled. To be called on the initiating thread.
+  OperationId Claim(asio::cancellation_slot slot);
+
+  void End();
+  ConnectionState state() const;
+  std::unique_ptr<StateWatch> Watch(absl::AnyInvocable<void(const ConnectionState&)> watcher);
+  asio::any_io_executor executor() const { return strand_; }
+  const ClientOptions& options() const { return options_; }
+
+ private:
+  struct Watcher;
+  class WatchHandle;
+
+  TimePoint Now() const { return options_.environment.clock->Now(); }
+
+  // Everything the core asks for, once the callbacks and commands of this turn
+  // are through: so that one write carries all that they caused.
+  void ScheduleTurn();
+  void Turn();
+  void Handle(Event event);
+  void Deliver(const Delivery& delivery);
+  void TellWatchers(std::shared_ptr<const ConnectionState> state);
+  void TellNewWatchers();
+  void LogState(const ConnectionState& state);
+
+  bool UpdateStream();  // Whether the core was told something.
+  void Dial(std::uint64_t number);
+  void CloseStream();
+  void Flush();
+  void ArmTimer();
+
+  // Transport::Handler
+  void OnBytes(std::span<const std::byte> bytes) override;
+  void OnWritten() override;
+  void OnClosed(absl::Status why) override;
+
+  // Set at construction.
+  const ClientOptions options_;
+  const asio::strand<asio::any_io_executor> strand_;
+  std::atomic<OperationId> last_operation_{0};
+
+  mutable std::mutex state_mutex_;
+  std::shared_ptr<const ConnectionState> state_;  // As last told.
+
+  // Strand only.
+  ClientCore core_;
+  bool turn_scheduled_ = false;
+  bool turning_ = false;
+  bool ended_ = false;
+  std::vector<std::shared_ptr<Watcher>> watchers_;
+  bool new_watchers_ = false;
+
+  std::unique_ptr<Connector::Attempt> attempt_;
+  std::unique_ptr<Transport> transport_;
+  std::uint64_t stream_number_ = 0;  // The core's, of what we dialled.
+  WireBuffer writing_;               // Lent to the transport.
+  bool write_in_progress_ = false;
+
+  std::unique_ptr<Timer> timer_;
+  TimePoint armed_ = kNever;
+};
+
+}  // namespace mqttrpc::mqtt
