@@ -55,7 +55,7 @@ OutQueue::Readiness OutQueue::ReadinessFor(const Delivery& delivery) const {
 }
 
 mqtt::WireBuffer& OutQueue::Own() {
-  if (own_.capacity() == kNoCapacity) own_ = buffers_.Take();
+  if (own_.empty() && own_.capacity() == kNoCapacity) own_ = buffers_.Take();
   return own_;
 }
 

@@ -1,11 +1,15 @@
 // A client that says and hears single packets, right or wrong.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <deque>
-#include <optional>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include <gtest/gtest.h>
 #include <asio/any_io_executor.hpp>
@@ -46,10 +50,11 @@ class RawClient final : public mqtt::Transport::Handler {
   // Attached to `broker` through a pipe in memory. Both run on its executor.
   explicit RawClient(broker::Broker& broker) {
     auto [ours, brokers] = mqtt::MemoryTransportPair(broker.executor(), broker.executor());
-    transport_ = std::move(ours);
     broker.Attach(std::move(brokers));
-    transport_->Start(*this);
+    Start(std::move(ours));
   }
+  // The other end of `transport` is attached already.
+  explicit RawClient(std::unique_ptr<mqtt::Transport> transport) { Start(std::move(transport)); }
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
 
@@ -106,6 +111,11 @@ class RawClient final : public mqtt::Transport::Handler {
   void OnClosed(absl::Status) override { closed_ = true; }
 
  private:
+  void Start(std::unique_ptr<mqtt::Transport> transport) {
+    transport_ = std::move(transport);
+    transport_->Start(*this);
+  }
+
   // 0 if it has not arrived whole.
   std::size_t FirstPacketSize() const {
     std::size_t length = 0;
@@ -119,10 +129,14 @@ class RawClient final : public mqtt::Transport::Handler {
 
   void WriteNext() {
     if (!writing_.empty() || unsent_.empty() || closed_) return;
-    writing_.swap(unsent_);
+    // In pieces, as a socket would: a broker that stops reading must be able to.
+    writing_ = unsent_.substr(0, kBytesPerWrite);
+    unsent_.erase(0, kBytesPerWrite);
     const auto piece = mqtt::AsBytes(writing_);
     transport_->Write(std::span(&piece, 1));
   }
+
+  static constexpr std::size_t kBytesPerWrite = 64 * 1024;
 
   std::unique_ptr<mqtt::Transport> transport_;
   std::string unsent_;

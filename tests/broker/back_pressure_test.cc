@@ -1,0 +1,182 @@
+// What happens when someone does not read.
+#include <string>
+
+#include "broker_fixture.h"
+
+namespace mqttrpc::test {
+namespace {
+
+using mqtt::QoS;
+using mqtt::ReasonCode;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::size_t kPayload = 1000;
+
+class BrokerBackPressureTest : public BrokerTest {
+ protected:
+  // Numbered messages of about kPayload bytes.
+  static std::string PayloadOf(int i) {
+    std::string payload = std::to_string(i) + ":";
+    payload.resize(kPayload, '.');
+    return payload;
+  }
+  static int NumberIn(const mqtt::Publish& publish) { return std::stoi(std::string(publish.payload)); }
+
+  void Flood(RawClient& publisher, int messages) {
+    for (int i = 0; i < messages; ++i) publisher.Send(PublishOf("t", PayloadOf(i)));
+  }
+};
+
+TEST_F(BrokerBackPressureTest, BoundsAFrozenSubscriberAndServesTheOthers) {
+  options_.maximum_queued_bytes = 100'000;
+  auto frozen = Connected("frozen");
+  auto quick = Connected("quick");
+  Subscribe(*frozen, "t");
+  Subscribe(*quick, "t");
+  auto publisher = Connected("publisher");
+  frozen->Freeze();
+  for (int i = 0; i < 1000; ++i) Send(*publisher, PublishOf("t", PayloadOf(i)));
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(NumberIn(quick->Next<mqtt::Publish>()), i);
+  EXPECT_GT(broker().statistics().messages_dropped, 700u);
+
+  frozen->Thaw();
+  Settle();
+  const auto got = frozen->waiting();
+  EXPECT_GT(got, 90u);  // Its queue, and what was on the way.
+  for (std::size_t i = 0; i < got; ++i) {
+    ASSERT_EQ(NumberIn(frozen->Next<mqtt::Publish>()), static_cast<int>(i));  // The newest were dropped.
+  }
+  Send(*publisher, PublishOf("t", PayloadOf(5)));
+  EXPECT_EQ(NumberIn(frozen->Next<mqtt::Publish>()), 5);
+}
+
+TEST_F(BrokerBackPressureTest, BoundsTheMessagesThatWaitForAcknowledgements) {
+  options_.maximum_queued_messages = 10;
+  auto subscriber = Connected("subscriber");
+  mqtt::Connect connect = ConnectAs("subscriber");
+  mqtt::Properties one;
+  one.Set(mqtt::property::kReceiveMaximum, std::uint16_t{1});
+  connect.properties = one;
+  subscriber = Connected(connect);
+  Subscribe(*subscriber, "t");
+  auto publisher = Connected("publisher");
+  for (int i = 0; i < 15; ++i) Send(*publisher, PublishOf("t", "x", 1));
+  // One is under way, ten wait; the publisher of the others learns that nobody took them.
+  for (int i = 0; i < 11; ++i) EXPECT_EQ(publisher->Next<mqtt::PubAck>().reason_code, ReasonCode::kSuccess);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(publisher->Next<mqtt::PubAck>().reason_code, ReasonCode::kQuotaExceeded);
+}
+
+TEST_F(BrokerBackPressureTest, StopsReadingFromPublishersWhileTheQueuesAreFull) {
+  options_.maximum_total_queued_bytes = 1'000'000;
+  auto subscriber = Connected("subscriber");
+  Subscribe(*subscriber, "t");
+  mqtt::Connect connect = ConnectAs("publisher");
+  connect.keep_alive = 1;
+  auto publisher = Connected(connect);
+  subscriber->Freeze();
+  Flood(*publisher, 5'000);
+  Settle();
+  const auto read = broker().statistics().messages_received;
+  EXPECT_LT(read, 1'500u);
+  EXPECT_EQ(broker().statistics().messages_dropped, 0u);
+  ExpectServing();  // Only who publishes has to wait.
+
+  subscriber->Thaw();
+  Settle();
+  EXPECT_EQ(subscriber->waiting(), 5'000u);
+  EXPECT_EQ(broker().statistics().messages_dropped, 0u);
+  EXPECT_FALSE(publisher->closed());
+}
+
+// Otherwise one that both publishes and subscribes could wait for itself.
+TEST_F(BrokerBackPressureTest, ListensToAPausedPublisherAgainAfterAWhile) {
+  options_.maximum_total_queued_bytes = 1'000'000;
+  auto subscriber = Connected("subscriber");
+  Subscribe(*subscriber, "t");
+  mqtt::Connect connect = ConnectAs("publisher");
+  connect.keep_alive = 1;
+  auto publisher = Connected(connect);
+  subscriber->Freeze();
+  Flood(*publisher, 5'000);
+  Settle();
+  const auto before = broker().statistics().messages_received;
+  clock_.Advance(milliseconds(101));
+  EXPECT_GT(broker().statistics().messages_received, before);
+  clock_.Advance(seconds(10));
+  EXPECT_EQ(broker().statistics().messages_received, 5'000u);  // Slowly, and what had no room is lost.
+  EXPECT_GT(broker().statistics().messages_dropped, 3'000u);
+}
+
+TEST_F(BrokerBackPressureTest, EndsAClientThatReadsNoAcknowledgements) {
+  options_.maximum_queued_bytes = 10'000;
+  auto client = Connected("me");
+  client->Freeze();
+  std::string pings;
+  for (int i = 0; i < 300'000; ++i) pings += std::string_view("\xC0\x00", 2);
+  client->SendBytes(pings);
+  Settle();
+  EXPECT_EQ(broker().statistics().connections, 0u);
+  client->Thaw();
+  Settle();
+  while (client->waiting() > 1) client->NextRaw();
+  ExpectDisconnected(*client, ReasonCode::kQuotaExceeded);
+}
+
+TEST_F(BrokerBackPressureTest, DoesNotWaitForeverToSayGoodbye) {
+  auto client = Connected("me");
+  auto publisher = Connected("publisher");
+  Subscribe(*client, "t");
+  client->Freeze();
+  Flood(*publisher, 200);
+  Settle();
+  client->SendBytes(std::string_view("\x00\x00", 2));
+  Settle();
+  EXPECT_EQ(broker().statistics().connections, 1u);
+  clock_.Advance(seconds(6));
+  client->Thaw();
+  Settle();
+  EXPECT_TRUE(client->closed());
+}
+
+// Passes everything on, and counts the writes.
+class CountingTransport final : public mqtt::Transport {
+ public:
+  CountingTransport(std::unique_ptr<mqtt::Transport> below, std::shared_ptr<int> writes)
+      : below_(std::move(below)), writes_(std::move(writes)) {}
+  void Start(Handler& handler) override { below_->Start(handler); }
+  void Write(std::span<const std::span<const std::byte>> gather) override {
+    ++*writes_;
+    below_->Write(gather);
+  }
+  void PauseReading() override { below_->PauseReading(); }
+  void ResumeReading() override { below_->ResumeReading(); }
+  void Close() override { below_->Close(); }
+  std::string peer() const override { return below_->peer(); }
+
+ private:
+  const std::unique_ptr<mqtt::Transport> below_;
+  const std::shared_ptr<int> writes_;
+};
+
+TEST_F(BrokerBackPressureTest, WritesOncePerTurn) {
+  const auto writes = std::make_shared<int>(0);
+  auto [ours, brokers] = mqtt::MemoryTransportPair(io_.get_executor(), io_.get_executor());
+  broker().Attach(std::make_unique<CountingTransport>(std::move(brokers), writes));
+  auto client = std::make_unique<RawClient>(std::move(ours));
+  Send(*client, ConnectAs("me"));
+  client->Next<mqtt::ConnAck>();
+  Subscribe(*client, "t");
+  *writes = 0;
+  std::string burst;
+  for (mqtt::PacketId id = 1; id <= 50; ++id) {
+    ASSERT_TRUE(mqtt::EncodePublish(PublishOf("t", PayloadOf(id), id), mqtt::Sender::kClient, burst).ok());
+  }
+  client->SendBytes(burst.substr(0, 20 * (kPayload + 9)));
+  Settle();
+  EXPECT_EQ(client->waiting(), 40u);  // Twenty acknowledgements, twenty messages.
+  EXPECT_EQ(*writes, 1);
+}
+
+}  // namespace
+}  // namespace mqttrpc::test

@@ -1,0 +1,105 @@
+// Bytes that no client should send.
+#include <random>
+#include <string>
+
+#include "broker_fixture.h"
+#include "handshake.h"
+#include "support/packet_corpus.h"
+
+namespace mqttrpc::test {
+namespace {
+
+using mqtt::ReasonCode;
+
+class BrokerHostileTest : public BrokerTest {
+ protected:
+  static bool IsConnect(std::string_view bytes) { return static_cast<unsigned char>(bytes[0]) >> 4 == 1; }
+};
+
+// 4.13.1: each mistake is answered with its own Reason Code, then the stream is closed.
+TEST_F(BrokerHostileTest, AnswersEveryMistakeWithItsReasonCode) {
+  int tried = 0;
+  for (const MalformedPacket& bad : MalformedPackets()) {
+    if (bad.sender != mqtt::Sender::kClient || bad.bytes.empty()) continue;
+    SCOPED_TRACE(bad.name);
+    ++tried;
+    if (IsConnect(bad.bytes)) {
+      const auto client = NewClient();
+      client->SendBytes(bad.bytes);
+      Settle();
+      ASSERT_NE(client->waiting(), 0u);
+      const RawPacket& answer = *client->NextRaw();
+      if (answer.bytes != broker::kOlderVersionRefusal) {
+        EXPECT_EQ(answer.As<mqtt::ConnAck>().reason_code, broker::ForConnAck(bad.reason_code));
+      }
+      EXPECT_TRUE(client->closed());
+    } else {
+      auto client = Connected("hostile");
+      client->SendBytes(bad.bytes);
+      Settle();
+      ExpectDisconnected(*client, bad.reason_code);
+    }
+  }
+  EXPECT_GT(tried, 300);
+  ExpectServing();
+}
+
+// Every packet cut short at each of its bytes, and then the stream's end.
+TEST_F(BrokerHostileTest, SurvivesStreamsThatEndInAPacket) {
+  for (const ValidPacket& packet : ValidPackets()) {
+    if (packet.sender != mqtt::Sender::kClient) continue;
+    for (std::size_t size = 0; size < packet.bytes.size(); ++size) {
+      const auto client = IsConnect(packet.bytes) ? NewClient() : Connected("hostile");
+      client->SendBytes(std::string_view(packet.bytes).substr(0, size));
+      Settle();
+      client->Drop();
+      Settle();
+    }
+  }
+  EXPECT_EQ(broker().statistics().connections, 0u);
+  ExpectServing();
+}
+
+TEST_F(BrokerHostileTest, SurvivesRandomBytes) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 2'000; ++round) {
+    const auto client = round % 2 == 0 ? NewClient() : Connected("hostile");
+    std::string bytes(1 + random() % 300, '\0');
+    for (char& each : bytes) each = static_cast<char>(random());
+    client->SendBytes(bytes);
+    Settle();
+  }
+  ExpectServing();
+}
+
+// Whole packets with single bytes changed go deeper than noise.
+TEST_F(BrokerHostileTest, SurvivesPacketsWithAByteChanged) {
+  std::mt19937 random(2);
+  for (const ValidPacket& packet : ValidPackets()) {
+    if (packet.sender != mqtt::Sender::kClient) continue;
+    for (int round = 0; round < 50; ++round) {
+      const auto client = IsConnect(packet.bytes) ? NewClient() : Connected("hostile");
+      std::string bytes = packet.bytes;
+      bytes[random() % bytes.size()] = static_cast<char>(random());
+      client->SendBytes(bytes);
+      Settle();
+    }
+  }
+  ExpectServing();
+}
+
+TEST_F(BrokerHostileTest, TakesPacketsByteByByte) {
+  auto client = Connected("me");
+  Subscribe(*client, "t");
+  std::string bytes;
+  ASSERT_TRUE(mqtt::EncodePublish(PublishOf("t", "slowly", 1), mqtt::Sender::kClient, bytes).ok());
+  for (const char each : bytes) {
+    client->SendBytes(std::string_view(&each, 1));
+    Settle();
+  }
+  client->Next<mqtt::PubAck>();
+  EXPECT_EQ(client->Next<mqtt::Publish>().payload, "slowly");
+}
+
+}  // namespace
+}  // namespace mqttrpc::test
