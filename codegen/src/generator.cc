@@ -112,6 +112,7 @@ bool Generator::GenerateAll(const std::vector<const gpb::FileDescriptor*>& files
   }
   Diagnostics diagnostics;
   std::vector<FileModel> models;
+  models.reserve(files.size());
   for (const gpb::FileDescriptor* file : files) models.push_back(BuildModel(*file, diagnostics));
   if (!diagnostics.empty()) {
     *error = diagnostics.Text();

@@ -37,12 +37,13 @@ void CheckUnary(const gpb::MethodDescriptor& method, Diagnostics& diagnostics) {
 // Generated code shares its namespace with the file's own things; these cannot
 // live together with what it refers to.
 void CheckPackage(const gpb::FileDescriptor& file, Diagnostics& diagnostics) {
-  const std::string package(file.package());
-  if (package == "mqttrpc" || package == "mqttrpc.mqtt" || package == "mqttrpc.broker") {
-    diagnostics.Report(file, {gpb::FileDescriptorProto::kPackageFieldNumber},
-                       "package " + package + " is the C++ namespace of the runtime; choose another for services");
+  for (const char* package : {"mqttrpc", "mqttrpc.mqtt", "mqttrpc.broker"}) {
+    if (file.package() != package) continue;
+    diagnostics.Report(
+        file, {gpb::FileDescriptorProto::kPackageFieldNumber},
+        "package " + std::string(package) + " is the C++ namespace of the runtime; choose another for services");
   }
-  if (!package.empty()) return;
+  if (!file.package().empty()) return;
   for (int i = 0; i < file.message_type_count(); ++i) {
     const std::string name(file.message_type(i)->name());
     for (const std::string_view root : {"mqttrpc", "absl", "asio", "google", "std"}) {

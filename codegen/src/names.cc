@@ -248,10 +248,9 @@ ServiceNames Names::NameService(const gpb::ServiceDescriptor& service) const {
     while (declared_.count(Join(name_space_, name)) != 0) name += '_';
     return name;
   };
-  const std::string base(service.name());
   ServiceNames names;
-  names.stub = free_class(base + "Stub");
-  names.service = free_class(base + "Service");
+  names.stub = free_class(std::string(service.name()) + "Stub");
+  names.service = free_class(std::string(service.name()) + "Service");
 
   // One name for a method everywhere, so it avoids the members of both classes.
   std::set<std::string> taken(std::begin(kMembers), std::end(kMembers));
@@ -276,7 +275,7 @@ ServiceNames Names::NameService(const gpb::ServiceDescriptor& service) const {
 
 std::string Names::Class(const gpb::Descriptor& message, const gpb::ServiceDescriptor& service) const {
   const std::string qualified = QualifiedClass(message);
-  const std::string name = FlatClass(message);
+  std::string name = FlatClass(message);
   if (!name_space_.empty() && qualified == Join(name_space_, name) && !IsUsedIn(name, Of(service))) return name;
   // Always from the root: some other file of our package's owner may declare a
   // namespace that hides this one's beginning (acme.google beside acme.lamp).
