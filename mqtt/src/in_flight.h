@@ -34,9 +34,7 @@ class InFlight {
   // Frees `id` and returns what waited under it.
   std::optional<T> Remove(PacketId id) {
     if (Find(id) == nullptr) return std::nullopt;
-    std::optional<T>& slot = slots_[IndexOf(id)];
-    std::optional<T> item = std::move(slot);
-    slot.reset();
+    std::optional<T> item = std::exchange(slots_[IndexOf(id)], std::nullopt);
     --size_;
     while (!slots_.empty() && !slots_.front().has_value()) {
       slots_.pop_front();

@@ -30,7 +30,7 @@ void Mutate(std::string& bytes, std::minstd_rand& random) {
       if (!bytes.empty()) bytes[at] = static_cast<char>(random());
       break;
     case 1:
-      if (!bytes.empty()) bytes[at] ^= static_cast<char>(1 << below(8));
+      if (!bytes.empty()) bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8)));
       break;
     case 2: bytes.insert(at, 1, static_cast<char>(kTelling[below(std::size(kTelling))])); break;
     case 3:

@@ -88,17 +88,14 @@ constexpr std::string_view kGoodText[] = {
     "\xF4\x8F\xBF\xBF",        // U+10FFFF
     "A\xE2\x89\xA2\xCE\x91.",  // From RFC 3629.
     "1234567\xC3\xA4",         // Across the eight-byte steps.
-    "12345678\xC3\xA4"
-    "901234567890",
+    "12345678\xC3\xA4__________",
 };
 
 constexpr std::string_view kBadText[] = {
     std::string_view("\0", 1),
     std::string_view("abc\0def", 7),
     std::string_view("12345678\0", 9),
-    std::string_view("1234567\0"
-                     "9",
-                     9),
+    std::string_view("1234567\0x", 9),
     "\x80",  // A continuation alone.
     "\xBF",
     "\xC0\x80",  // Overlong NUL.
@@ -128,8 +125,7 @@ constexpr std::string_view kBadText[] = {
     "\xF0\x9F\x92(",
     "1234567\xC3",
     "12345678\xFF",
-    "\xFF"
-    "12345678",
+    "\xFF_2345678",
 };
 
 TEST(Utf8Test, TakesWellFormedText) {

@@ -5,6 +5,9 @@
 #include <string_view>
 #include <utility>
 
+#include <absl/strings/str_cat.h>
+
+#include "mqttrpc/mqtt/status.h"
 #include "support/wire_text.h"
 
 namespace mqttrpc::test {
@@ -145,10 +148,11 @@ void AddResponses(std::vector<ValidPacket>& to, const std::string& type, const s
         Longer(Make(type + " with no properties written out", sender, first + "04 FFFF 00 00", success, {2, 3})));
     P failed = success;
     failed.reason_code = error;
-    to.push_back(Make(type + " with a Reason Code", sender, first + "03 FFFF" + error_hex, failed, {2}, true));
+    to.push_back(
+        Make(type + " with a Reason Code", sender, absl::StrCat(first, "03 FFFF", error_hex), failed, {2}, true));
     failed.properties = Props(kReasonProperties);
-    to.push_back(Make(type + " with everything", sender,
-                      first + "( FFFF" + error_hex + "(" + std::string(kReasonProperties) + ") )", failed, {2, 3}));
+    const std::string everything = absl::StrCat(first, "( FFFF", error_hex, "(", ToAbsl(kReasonProperties), ") )");
+    to.push_back(Make(type + " with everything", sender, everything, failed, {2, 3}));
   }
 }
 
