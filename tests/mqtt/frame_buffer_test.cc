@@ -102,6 +102,21 @@ TEST(FrameBufferTest, FramesStayValidUntilKeep) {
   EXPECT_EQ(frames[1].body.size(), 200u);
 }
 
+// The tail grows while its first packet is already in someone's hands.
+TEST(FrameBufferTest, CompletingAKeptPacketMovesNoFrame) {
+  FrameBuffer buffer(1000);
+  const std::string stream = Stream();
+  buffer.Feed(AsBytes(std::string_view(stream).substr(0, 10)));
+  buffer.Keep();  // One whole packet and the start of the next.
+  buffer.Feed(AsBytes(std::string_view(stream).substr(10)));
+  const auto first = buffer.Next();
+  ASSERT_TRUE(first.ok() && first->has_value());
+  const auto second = buffer.Next();
+  ASSERT_TRUE(second.ok() && second->has_value());
+  EXPECT_EQ(AsText((*first)->body), Bytes("0001"));
+  EXPECT_EQ((*second)->body.data() - (*first)->body.data(), 2 + 3);  // Its body, then the next one's fixed header.
+}
+
 // A reader that must stop handling keeps whole packets too.
 TEST(FrameBufferTest, KeepsPacketsThatWereNotTaken) {
   FrameBuffer buffer(1000);
