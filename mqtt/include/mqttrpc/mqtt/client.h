@@ -53,8 +53,10 @@ struct ClientOptions {
   // whole seconds; 0 ends it with the connection, 0xFFFFFFFF never (MQTT 3.1.2.11.2).
   std::chrono::seconds session_expiry{0};
 
-  // Whole seconds, 0-65,535; 0 sends no PINGREQ (MQTT 3.1.2.10). A connection
-  // that does not answer a PINGREQ within half of it counts as lost.
+  // Whole seconds, 0-65,535; 0 sends no PINGREQ (MQTT 3.1.2.10). The broker may
+  // put its own (MQTT-3.1.2-21). PINGREQ goes out after three quarters of it
+  // without a packet one way; hearing nothing for half of it then, the
+  // connection counts as lost.
   std::chrono::seconds keep_alive{60};
 
   // How many unacknowledged QoS 1 messages the broker may send us, 1-65,535.
@@ -126,10 +128,12 @@ struct Subscription {
 };
 
 // Called on the client's executor for each message, in order. The PUBACK goes
-// out when it returns. Must not block: the connection waits for it.
+// out when it returns. Must not block, since the connection waits for it, and
+// must not throw. May call the client, and may destroy it.
 using MessageHandler = absl::AnyInvocable<void(const MessageView&)>;
 
-// Stops watching when destroyed. May outlive the client.
+// Stops watching when destroyed. May outlive the client. Destroyed on another
+// thread than the client's, a call that runs just then may end after it.
 class [[nodiscard]] StateWatch {
  public:
   virtual ~StateWatch() = default;
@@ -141,8 +145,10 @@ class [[nodiscard]] StateWatch {
 // Any thread may call any method: work runs on executor(). A completion token
 // picks how an operation ends (co_await by default, a callback, asio::use_future,
 // mqttrpc::mqtt::kBlocking); its cancellation slot ends it early with kCancelled.
+// Cancelled under way, a publish or request may still take effect at the broker.
 // Destroying the client drops the connection without a DISCONNECT and ends what
-// is pending with kCancelled.
+// is pending with kCancelled, later, on the executor: nothing waits. A handler
+// that runs on another thread just then may end after the destructor.
 class Client {
  public:
   // Work runs on a strand of `executor`, whose context the caller runs and keeps
@@ -206,7 +212,8 @@ class Client {
   }
 
   // Sends what is queued for the connection, then DISCONNECT, and stops. What is
-  // still unanswered ends with kCancelled. Start() may follow.
+  // still unanswered ends with kCancelled. Start() may follow: subscriptions
+  // stay. Errors: kUnavailable, kDeadlineExceeded if DISCONNECT could not be sent.
   template <typename Token = DefaultToken>
   auto Disconnect(Token&& token = Token()) {
     return Initiate<absl::Status>(std::forward<Token>(token),
