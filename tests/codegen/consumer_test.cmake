@@ -33,7 +33,7 @@ endforeach()
 set(build ${WORK_DIR}/build)
 run("configuring the consumer" ${CMAKE_COMMAND} -S ${SOURCE_DIR} -B ${build} -G ${GENERATOR}
   -DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix -DCMAKE_BUILD_TYPE=${BUILD_TYPE} -DCMAKE_CXX_COMPILER=${CXX_COMPILER}
-  -DCMAKE_CXX_COMPILER_LAUNCHER=${CXX_LAUNCHER} -DCMAKE_CXX_FLAGS=${CXX_FLAGS})
+  "-DCMAKE_CXX_COMPILER_LAUNCHER=${CXX_LAUNCHER}" "-DCMAKE_CXX_FLAGS=${CXX_FLAGS}")
 run("building the consumer" ${CMAKE_COMMAND} --build ${build})
 run("the consumer" ${build}/consumer)
 if(NOT output STREQUAL "the lamp shines at 40%\n")
