@@ -37,6 +37,12 @@ struct ChannelOptions {
   // The first topic levels: `rpc1`, with up to two site levels before it ("plant-4/rpc1").
   std::string name_space = "rpc1";
 
+  // The last level of the topic that answers come to: [A-Za-z0-9_.-]{1,64}, and
+  // different for each channel of a client. Empty: a random one. Name one if the
+  // client resumes its session after a restart, or each run leaves a
+  // subscription behind in that session.
+  std::string inbox;
+
   // For calls whose options and method name none.
   std::chrono::milliseconds default_timeout{5'000};
 

@@ -59,11 +59,38 @@ class Service {
   virtual void Serve(std::size_t method, ServerCall call) = 0;
 };
 
+// Runs a coroutine handler to its end and answers with what it returns.
+template <typename Request, typename Reply>
+asio::awaitable<void> AnswerWith(asio::awaitable<absl::StatusOr<Reply>> handler, std::unique_ptr<Request> /*keeps*/,
+                                 std::shared_ptr<ServerCall> call) {
+  try {
+    const absl::StatusOr<Reply> reply = co_await std::move(handler);
+    call->Finish(reply.status(), reply.ok() ? &*reply : nullptr);
+  } catch (...) {
+    call->FinishWithException(std::current_exception());
+  }
+}
+
 // For generated code. Runs whichever of the two handlers the user wrote: the
 // coroutine if it returns one, else the plain function, which costs no frame.
 template <typename S, typename Request, typename Reply>
 void ServeMethod(S& service, ServerCall call, absl::StatusOr<Reply> (S::*plain)(ServerContext&, const Request&),
-                 asio::awaitable<absl::StatusOr<Reply>> (S::*coroutine)(ServerContext&, const Request&));
+                 asio::awaitable<absl::StatusOr<Reply>> (S::*coroutine)(ServerContext&, const Request&)) {
+  auto request = std::make_unique<Request>();  // A coroutine keeps it longer than this function runs.
+  if (!call.ReadRequest(*request)) return;
+  try {
+    auto handler = (service.*coroutine)(call.context(), *request);
+    if (handler.valid()) {
+      auto shared = std::make_shared<ServerCall>(std::move(call));
+      shared->Spawn(AnswerWith<Request, Reply>(std::move(handler), std::move(request), shared));
+      return;
+    }
+    const absl::StatusOr<Reply> reply = (service.*plain)(call.context(), *request);
+    call.Finish(reply.status(), reply.ok() ? &*reply : nullptr);
+  } catch (...) {
+    call.FinishWithException(std::current_exception());
+  }
+}
 
 // For generated code: the answer of a method that nobody wrote, or whose number
 // is not the service's. kUnimplemented, not executed.

@@ -1,0 +1,310 @@
+#include "mqttrpc/rpc/channel.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/post.hpp>
+
+#include "channel_impl.h"
+#include "mqttrpc/mqtt/status.h"
+#include "names.h"
+#include "payload.h"
+#include "text.h"
+
+namespace mqttrpc {
+
+using mqtt::ReasonCode;
+using mqtt::ToAbsl;
+using mqtt::ToStd;
+using std::chrono::milliseconds;
+
+Channel::Impl::Impl(mqtt::Client& client, ChannelOptions options)
+    : public_client_(client),
+      options_(std::move(options)),
+      environment_(client.environment()),
+      executor_(client.executor()),
+      options_status_(CheckOptions()),
+      codec_(options_.name_space),
+      client_(&client),
+      table_(*this, client.broker(), options_.maximum_calls),
+      timer_(environment_.clock->NewTimer(executor_)),
+      inbox_(options_.inbox) {
+  if (!inbox_.empty()) return;
+  constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuv";
+  for (int i = 0; i < 10; ++i) inbox_.push_back(kDigits[environment_.random->Below(kDigits.size())]);
+}
+
+absl::Status Channel::Impl::CheckOptions() const {
+  if (absl::Status status = CheckNameSpace(options_.name_space); !status.ok()) return status;
+  if (!options_.inbox.empty() && !IsId(options_.inbox)) {
+    return absl::InvalidArgumentError(absl::StrCat("inbox ", Quoted(options_.inbox), " is not [A-Za-z0-9_.-]{1,64}"));
+  }
+  return absl::OkStatus();
+}
+
+void Channel::Impl::Open() {
+  if (!options_status_.ok()) return;  // Every call says so.
+  const Lock lock(mutex_);
+  watch_ = client_->WatchState([weak = weak_from_this()](const mqtt::ConnectionState& state) {
+    if (const auto self = weak.lock()) self->ConnectionIs(state);
+  });
+}
+
+void Channel::Impl::Close() {
+  std::unique_ptr<mqtt::StateWatch> watch;  // Ends unlocked: it may wait for ConnectionIs().
+  const Lock lock(mutex_);
+  table_.EndAll(absl::CancelledError("channel is gone"));
+  if (!response_topic_.empty()) client_->Unsubscribe(response_topic_, [](const absl::StatusOr<ReasonCode>&) {});
+  client_ = nullptr;
+  watch = std::move(watch_);
+  // Timers are used on their executor only.
+  asio::dispatch(executor_, [timer = std::shared_ptr<mqtt::Timer>(std::move(timer_))] {});
+}
+
+// --- Connection
+
+void Channel::Impl::ConnectionIs(const mqtt::ConnectionState& state) {
+  using Kind = mqtt::ConnectionState::Kind;
+  const Lock lock(mutex_);
+  if (client_ == nullptr) return;
+  if (state.kind == Kind::kConnected) {
+    caller_ = IdFrom(state.client_id);
+    response_topic_ = codec_.InboxTopic(caller_, inbox_);
+    last_failure_.clear();
+    const auto receive_maximum = state.connack_properties.Get(mqtt::property::kReceiveMaximum);
+    table_.Connected(state.session_present, receive_maximum.value_or(65'535));
+  } else {
+    if (!state.why.ok()) last_failure_ = std::string(state.why.message());
+    const std::string_view otherwise = state.kind == Kind::kStopped ? "client is not started" : "connecting";
+    table_.Disconnected(last_failure_.empty() ? std::string(otherwise) : last_failure_);
+  }
+  ArmTimer();
+}
+
+void Channel::Impl::SubscribeInbox() {
+  mqtt::Subscription subscription(response_topic_);
+  subscription.retain_handling = 2;  // An answer is never retained.
+  client_->Subscribe(
+      std::move(subscription),
+      [weak = weak_from_this()](const mqtt::MessageView& message) {
+        if (const auto self = weak.lock()) self->Arrived(message);
+      },
+      [weak = weak_from_this()](const absl::StatusOr<ReasonCode>& result) {
+        const auto self = weak.lock();
+        if (self == nullptr) return;
+        const Lock lock(self->mutex_);
+        if (self->client_ == nullptr) return;
+        self->table_.InboxSettled(result.status());
+        self->ArmTimer();
+      });
+}
+
+// --- Calls going out
+
+void Channel::Impl::Start(std::shared_ptr<ChannelCall> call, asio::cancellation_slot slot) {
+  if (slot.is_connected()) {
+    slot.assign([weak = weak_from_this(), weak_call = std::weak_ptr(call)](asio::cancellation_type) {
+      const auto self = weak.lock();
+      if (self == nullptr) return;
+      asio::dispatch(self->executor_, [self, weak_call] {
+        if (const auto which = weak_call.lock()) self->CancelCall(*which);
+      });
+    });
+  }
+  asio::dispatch(executor_, [self = shared_from_this(), call = std::move(call)] { self->Begin(call); });
+}
+
+void Channel::Impl::Begin(const std::shared_ptr<ChannelCall>& call) {
+  const Lock lock(mutex_);
+  PendingCall* const before = std::exchange(starting_, call.get());
+  if (client_ == nullptr) {
+    Complete(*call, LocalStatus(absl::StatusCode::kCancelled, "channel is gone", Outcome::kNotExecuted));
+  } else {
+    call->id = NewId();
+    table_.Begin(call, Now());
+    ArmTimer();
+  }
+  starting_ = before;
+}
+
+void Channel::Impl::CancelCall(ChannelCall& call) {
+  const Lock lock(mutex_);
+  if (client_ != nullptr) table_.Cancel(call);
+}
+
+CallId Channel::Impl::NewId() {
+  if (random_used_ == random_.size()) {
+    environment_.random->Fill(random_);
+    random_used_ = 0;
+  }
+  CallId id;
+  std::memcpy(id.data(), random_.data() + random_used_, id.size());
+  random_used_ += id.size();
+  return id;
+}
+
+RequestOut Channel::Impl::RequestHead(const PendingCall& call) const {
+  RequestOut head;
+  head.service = call.service->name;
+  head.target = call.target;
+  head.method = call.method->name;
+  head.caller = caller_;
+  head.correlation_data = call.correlation_data();
+  head.qos = call.method->qos;
+  head.remaining = std::max(std::chrono::ceil<milliseconds>(call.deadline() - Now()), milliseconds(1));
+  return head;
+}
+
+void Channel::Impl::Send(PendingCall& base) {
+  auto& call = static_cast<ChannelCall&>(base);
+  RequestOut head = RequestHead(call);
+  if (!call.one_way()) head.response_topic = response_topic_;
+  head.content_type = call.options.content_type;
+  head.attempt = call.attempt;
+  head.metadata = &call.options.metadata;
+  std::string payload = call.repeatable() ? call.payload : std::move(call.payload);
+  mqtt::Message message = codec_.EncodeRequest(head, std::move(payload));
+  if (call.attempt > 1) call.later_abandons.emplace_back();
+  const auto held = std::static_pointer_cast<ChannelCall>(table_.Find(call.correlation_data()));
+  client_->Publish(
+      std::move(message),
+      asio::bind_cancellation_slot(call.last_abandon().slot(), [weak = weak_from_this(), held, attempt = call.attempt](
+                                                                   const absl::StatusOr<ReasonCode>& result) {
+        if (const auto self = weak.lock()) self->SendingEnded(*held, attempt, result);
+      }));
+}
+
+void Channel::Impl::SendingEnded(ChannelCall& call, int attempt, const absl::StatusOr<ReasonCode>& result) {
+  const Lock lock(mutex_);
+  table_.SendingEnded(call, attempt, result);
+}
+
+void Channel::Impl::AbandonSending(PendingCall& call) {
+  static_cast<ChannelCall&>(call).last_abandon().emit(asio::cancellation_type::terminal);
+}
+
+void Channel::Impl::SendCancel(PendingCall& call) {
+  if (client_ == nullptr) return;
+  // Nobody minds if it does not arrive: the deadline travelled with the request.
+  client_->Publish(codec_.EncodeCancel(RequestHead(call), call.later_topic), [](const absl::StatusOr<ReasonCode>&) {});
+}
+
+// --- Answers coming in
+
+void Channel::Impl::Arrived(const mqtt::MessageView& message) {
+  const Lock lock(mutex_);
+  if (client_ == nullptr) return;
+  absl::StatusOr<ResponseIn> response = codec_.DecodeResponse(message);
+  if (!response.ok()) return Debug("answer_dropped", ToStd(response.status().message()));
+  const auto call = std::static_pointer_cast<ChannelCall>(table_.Find(response->correlation_data));
+  if (call == nullptr) return Debug("answer_dropped", "late, or of no call of ours");
+  if (!response->terminal) {
+    call->later_topic = std::string(response->later_topic);
+    return;
+  }
+  if (CallInfo* info = call->options.info) {
+    info->instance = std::string(response->instance);
+    info->metadata = std::move(response->metadata);
+  }
+  absl::Status status;
+  if (response->status.code != 0) {
+    status = FromWire(response->status, message.payload, response->content_type);
+  } else if (status = ReadPayload(message.payload, response->content_type, *call->reply); !status.ok()) {
+    status = LocalStatus(absl::StatusCode::kInternal, absl::StrCat("answer of ", call->Name(), ": ", status.message()),
+                         Outcome::kExecuted);
+  }
+  table_.Answered(*call, std::move(status));
+}
+
+void Channel::Impl::Complete(PendingCall& base, absl::Status status) {
+  auto& call = static_cast<ChannelCall&>(base);
+  if (&call != starting_) return std::exchange(call.done, nullptr)(std::move(status));
+  asio::post(executor_,
+             [done = std::move(call.done), status = std::move(status)]() mutable { done(std::move(status)); });
+}
+
+void Channel::Impl::EndLater(std::shared_ptr<ChannelCall> call, absl::Status status) {
+  asio::post(executor_, [call = std::move(call), status = std::move(status)]() mutable {
+    call->done(WithOutcome(std::move(status), Outcome::kNotExecuted));
+  });
+}
+
+void Channel::Impl::ArmTimer() {
+  const mqtt::TimePoint next = table_.Next();
+  if (next >= armed_ || timer_ == nullptr) return;
+  armed_ = next;
+  timer_->Arm(next, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->TimerFired();
+  });
+}
+
+void Channel::Impl::TimerFired() {
+  const Lock lock(mutex_);
+  if (client_ == nullptr) return;
+  armed_ = mqtt::kNever;
+  table_.TimeIs(Now());
+  ArmTimer();
+}
+
+void Channel::Impl::Debug(std::string_view event, std::string_view why) const {
+  if (!environment_.log->Wants(mqtt::LogLevel::kDebug)) return;
+  environment_.log->Write(mqtt::LogLevel::kDebug,
+                          absl::StrCat("event=", ToAbsl(event), " caller=", caller_, " why=", Quoted(why)));
+}
+
+// --- The public class
+
+Channel::Channel(mqtt::Client& client, ChannelOptions options)
+    : impl_(std::make_shared<Impl>(client, std::move(options))) {
+  impl_->Open();
+}
+
+Channel::~Channel() { impl_->Close(); }
+
+mqtt::Client& Channel::client() const { return impl_->client(); }
+
+Channel::PreparedCall Channel::Prepare(const ServiceInfo& service, const MethodInfo& method, std::string_view target,
+                                       const google::protobuf::Message& request, CallOptions options) const {
+  PreparedCall call;
+  call.service = &service;
+  call.method = &method;
+  call.target = std::string(target);
+  if (options.timeout.count() == 0) options.timeout = method.timeout;
+  if (options.timeout.count() == 0) options.timeout = impl_->options().default_timeout;
+  call.status = impl_->options_status();
+  if (call.status.ok() && !IsId(target)) {
+    call.status = absl::InvalidArgumentError(absl::StrCat("target ", Quoted(target), " is not [A-Za-z0-9_.-]{1,64}"));
+  }
+  if (call.status.ok() && IsGroupTarget(target) && target != kAnyInstance) {
+    call.status =
+        absl::UnimplementedError(absl::StrCat("target ", Quoted(target), ": calls to many are not there yet"));
+  }
+  if (call.status.ok() && (options.timeout < milliseconds(1) || options.timeout > kMaximumTimeout)) {
+    call.status = absl::InvalidArgumentError(
+        absl::StrCat("timeout is ", options.timeout.count(), " ms; 1 ms to 30 days are allowed"));
+  }
+  if (call.status.ok()) call.status = options.metadata.Check();
+  if (call.status.ok()) call.status = WritePayload(request, options.content_type, call.payload);
+  call.options = std::move(options);
+  return call;
+}
+
+void Channel::StartCall(const std::shared_ptr<Impl>& impl, PreparedCall prepared, google::protobuf::Message& reply,
+                        absl::AnyInvocable<void(absl::Status)> done, asio::cancellation_slot slot) {
+  auto call = std::make_shared<ChannelCall>();
+  call->service = prepared.service;
+  call->method = prepared.method;
+  call->target = std::move(prepared.target);
+  call->payload = std::move(prepared.payload);
+  call->timeout = prepared.options.timeout;
+  call->options = std::move(prepared.options);
+  call->reply = &reply;
+  call->done = std::move(done);
+  if (!prepared.status.ok()) return impl->EndLater(std::move(call), std::move(prepared.status));
+  impl->Start(std::move(call), slot);
+}
+
+}  // namespace mqttrpc

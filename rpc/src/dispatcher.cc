@@ -1,0 +1,230 @@
+#include "dispatcher.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <absl/strings/str_cat.h>
+
+#include "mqttrpc/mqtt/status.h"
+#include "names.h"
+#include "text.h"
+
+namespace mqttrpc {
+
+using mqtt::LogLevel;
+using mqtt::ToAbsl;
+using mqtt::ToStd;
+using std::chrono::milliseconds;
+
+namespace {
+
+milliseconds TimeLeft(mqtt::TimePoint deadline, mqtt::TimePoint now) {
+  if (deadline == mqtt::kNever) return kMaximumTimeout;
+  return std::chrono::ceil<milliseconds>(deadline - now);
+}
+
+// What a PUBLISH of it takes, rounded up: fixed header, lengths, packet identifier.
+std::size_t PacketSize(const mqtt::Message& message) {
+  constexpr std::size_t kOverhead = 16;
+  return message.topic_name.size() + message.properties.view().size_bytes() + message.payload.size() + kOverhead;
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(const ServerOptions& options, const CallCodec& codec, DispatcherShell& shell, mqtt::LogSink& log)
+    : options_(options), codec_(codec), shell_(shell), log_(log), cache_(options.reply_cache_bytes) {}
+
+Dispatcher::~Dispatcher() {
+  while (ServerCall::State* call = running_.front()) Forget(*call);
+}
+
+void Dispatcher::Add(Service& service) { services_[std::string(service.info().name)] = &service; }
+
+void Dispatcher::Arrived(const mqtt::MessageView& message, mqtt::TimePoint now) {
+  cache_.TimeIs(now);
+  absl::StatusOr<RequestIn> decoded = codec_.DecodeRequest(message);
+  if (!decoded.ok()) {
+    return Log(LogLevel::kWarning, "request_dropped", message.topic_name, ToStd(decoded.status().message()));
+  }
+  RequestIn& request = *decoded;
+  if (request.target != instance_ && request.target != kPoolTarget) {
+    return Log(LogLevel::kWarning, "request_dropped", message.topic_name, "not our target");
+  }
+  if (request.cancel) return CancelledByCaller(request, now);
+  if (request.correlation_data.has_value() && !request.correlation_data->empty()) {
+    if (const auto* entry = cache_.Find(request.caller, *request.correlation_data)) return Duplicate(*entry, now);
+  }
+
+  Found found = Find(request);
+  milliseconds time = options_.default_timeout;
+  mqtt::QoS qos = mqtt::QoS::kAtLeastOnce;
+  if (found.status.ok()) {
+    const MethodInfo& method = found.service->info().methods[found.method];
+    if (method.timeout.count() > 0) time = method.timeout;
+    qos = method.qos;
+  }
+  const bool endless = !request.remaining.has_value() && time.count() == 0;
+  if (request.remaining.has_value()) time = *request.remaining;
+  if (!endless && time.count() <= 0) {
+    return Log(LogLevel::kDebug, "request_expired", message.topic_name, "its deadline passed on the way");
+  }
+  if (endless) time = kMaximumTimeout;
+
+  absl::Status refusal = request.refusal;
+  if (refusal.ok() && draining_) {
+    refusal = absl::UnavailableError(absl::StrCat("server ", instance_, " is stopping"));
+  }
+  if (refusal.ok()) refusal = found.status;
+  if (refusal.ok() && running_count_ >= options_.maximum_calls) {
+    refusal = absl::ResourceExhaustedError(
+        absl::StrCat("server ", instance_, " runs ", running_count_, " calls, its maximum"));
+    SetRetryAfter(refusal, options_.push_back);
+  }
+  if (!refusal.ok()) return Refuse(request, std::move(refusal), qos, time);
+  Admit(std::move(request), message.payload, found, endless ? mqtt::kNever : now + time);
+}
+
+Dispatcher::Found Dispatcher::Find(const RequestIn& request) const {
+  Found found;
+  const auto service = services_.find(request.service);
+  if (service == services_.end()) {
+    found.status = absl::UnimplementedError(absl::StrCat("no service ", Quoted(request.service), " at ", instance_));
+    return found;
+  }
+  const auto methods = service->second->info().methods;
+  const auto method = std::find_if(methods.begin(), methods.end(),
+                                   [&request](const MethodInfo& each) { return each.name == request.method; });
+  if (method == methods.end()) {
+    found.status = absl::UnimplementedError(
+        absl::StrCat("service ", service->first, " at ", instance_, " has no method ", Quoted(request.method)));
+    return found;
+  }
+  found.service = service->second;
+  found.method = static_cast<std::size_t>(method - methods.begin());
+  return found;
+}
+
+// In progress: nothing is said, since a plain caller would take anything for the answer.
+void Dispatcher::Duplicate(const ReplyCache::Entry& entry, mqtt::TimePoint now) {
+  if (!entry.answer.has_value() || now >= entry.answer_until) return;
+  mqtt::Message again = *entry.answer;
+  codec_.SetRemaining(again, TimeLeft(entry.answer_until, now));
+  shell_.SendAnswer(std::move(again));
+}
+
+void Dispatcher::CancelledByCaller(const RequestIn& request, mqtt::TimePoint now) {
+  const ReplyCache::Entry* entry = cache_.Find(request.caller, *request.correlation_data);
+  if (entry == nullptr || entry->running == nullptr) return;  // Over already, or never here.
+  const auto call = entry->running->shared_from_this();
+  absl::Status status = absl::CancelledError("cancelled by the caller");
+  SetOutcome(status, Outcome::kPerhaps);
+  GiveAnswer(*call, AnswerFor(status, call->content_type()), now);
+  call->Cancel();
+}
+
+void Dispatcher::Admit(RequestIn request, std::string_view payload, const Found& found, mqtt::TimePoint deadline) {
+  const std::string_view caller = request.caller;
+  const std::string_view correlation_data = request.correlation_data.value_or("");
+  auto call = std::make_shared<ServerCall::State>(shell_.PlaceForHandler(), std::move(request), payload,
+                                                  found.service->info().methods[found.method], instance_, deadline);
+  if (!correlation_data.empty()) call->entry = &cache_.Begin(caller, correlation_data, deadline, call.get());
+  running_.PushBack(*call);
+  ++running_count_;
+  deadlines_.Schedule(*call, deadline);
+  shell_.RunHandler(*found.service, found.method, std::move(call));
+}
+
+void Dispatcher::Refuse(const RequestIn& request, absl::Status why, mqtt::QoS qos, milliseconds remaining) {
+  SetOutcome(why, Outcome::kNotExecuted);
+  if (request.inbox.empty()) {
+    return Log(LogLevel::kDebug, "one_way_refused", request.service, ToStd(why.message()));
+  }
+  const Answer answer = AnswerFor(why, request.content_type);
+  ResponseOut head;
+  head.caller = request.caller;
+  head.inbox = request.inbox;
+  head.correlation_data = request.correlation_data;
+  head.instance = instance_;
+  head.qos = qos;
+  head.content_type = request.content_type;
+  head.remaining = remaining;
+  head.status = &answer.status;
+  shell_.SendAnswer(codec_.EncodeResponse(head, answer.payload));
+}
+
+void Dispatcher::HandlerEnded(ServerCall::State& call, Answer answer, mqtt::TimePoint now) {
+  Forget(call);
+  if (!call.answered) GiveAnswer(call, answer, now);
+}
+
+void Dispatcher::HandlerLost(ServerCall::State& call) {
+  if (!call.linked()) return;
+  Forget(call);
+  if (call.entry != nullptr) cache_.Finish(*std::exchange(call.entry, nullptr), std::nullopt);
+}
+
+void Dispatcher::Forget(ServerCall::State& call) {
+  LinkedList<ServerCall::State>::Remove(call);
+  --running_count_;
+  deadlines_.Cancel(call);
+}
+
+// The call's one answer: sent if somebody still waits for it, and kept for duplicates.
+void Dispatcher::GiveAnswer(ServerCall::State& call, const Answer& answer, mqtt::TimePoint now) {
+  call.answered = true;
+  ReplyCache::Entry* entry = std::exchange(call.entry, nullptr);
+  if (answer.details_lost) {
+    Log(LogLevel::kWarning, "details_lost", call.method(), "JSON cannot say a detail whose type is not linked in");
+  }
+  if (call.one_way() || call.deadline() <= now) {
+    if (entry != nullptr) cache_.Finish(*entry, std::nullopt);
+    return;
+  }
+  ResponseOut head = call.ResponseHead(TimeLeft(call.deadline(), now));
+  head.status = &answer.status;
+  head.metadata = &answer.metadata;
+  mqtt::Message message = codec_.EncodeResponse(head, answer.payload);
+  if (const std::size_t size = PacketSize(message); size > maximum_packet_size_) {
+    const Answer instead = AnswerFor(
+        absl::ResourceExhaustedError(absl::StrCat("answer is ", size, " bytes; broker takes ", maximum_packet_size_)),
+        call.content_type());
+    head.status = &instead.status;
+    head.metadata = nullptr;
+    message = codec_.EncodeResponse(head, instead.payload);
+  }
+  if (entry != nullptr) cache_.Finish(*entry, message);
+  shell_.SendAnswer(std::move(message));
+}
+
+void Dispatcher::CancelAll(const absl::Status& why, mqtt::TimePoint now) {
+  std::vector<std::shared_ptr<ServerCall::State>> calls;
+  running_.ForEach([&calls](ServerCall::State& call) {
+    if (auto held = call.weak_from_this().lock()) calls.push_back(std::move(held));
+  });
+  for (const auto& call : calls) {
+    if (!call->answered && !why.ok()) GiveAnswer(*call, AnswerFor(why, call->content_type()), now);
+    call->answered = true;
+    if (call->entry != nullptr) cache_.Finish(*std::exchange(call->entry, nullptr), std::nullopt);
+    call->Cancel();
+  }
+}
+
+// After its deadline a call is not answered: the caller has given up by its own clock.
+void Dispatcher::TimeIs(mqtt::TimePoint now) {
+  while (mqtt::DeadlineQueue::Entry* due = deadlines_.PopDue(now)) {
+    const auto call = static_cast<ServerCall::State&>(*due).weak_from_this().lock();
+    if (call == nullptr) continue;
+    call->answered = true;
+    if (call->entry != nullptr) cache_.Finish(*std::exchange(call->entry, nullptr), std::nullopt);
+    call->Cancel();
+  }
+}
+
+void Dispatcher::Log(LogLevel level, std::string_view event, std::string_view topic_name, std::string_view why) const {
+  if (!log_.Wants(level)) return;
+  log_.Write(level, absl::StrCat("event=", ToAbsl(event), " instance=", instance_, " topic=", Quoted(topic_name),
+                                 " why=", Quoted(why)));
+}
+
+}  // namespace mqttrpc

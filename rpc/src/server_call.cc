@@ -1,0 +1,219 @@
+#include "server_call.h"
+
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/post.hpp>
+#include <asio/this_coro.hpp>
+
+#include "mqttrpc/mqtt/status.h"
+#include "payload.h"
+
+namespace mqttrpc {
+namespace {
+
+// All texts a call needs, in one allocation.
+std::string JoinNames(const RequestIn& request, std::string_view instance) {
+  std::string names;
+  const std::string_view correlation_data = request.correlation_data.value_or("");
+  names.reserve(request.service.size() + request.caller.size() + request.inbox.size() + correlation_data.size() +
+                instance.size());
+  names.append(request.service).append(request.caller).append(request.inbox).append(correlation_data);
+  return std::move(names.append(instance));
+}
+
+asio::awaitable<void> Root(asio::awaitable<void> body) {
+  co_await asio::this_coro::throw_if_cancelled(false);  // Cancellation comes as what is awaited says it.
+  co_await std::move(body);
+}
+
+}  // namespace
+
+Answer AnswerFor(const absl::Status& status, ContentType content_type) {
+  Answer answer;
+  answer.status = ToWire(status);
+  answer.payload = ErrorPayload(status, content_type, answer.details_lost);
+  return answer;
+}
+
+ServerCall::State::State(HandlerPlace place, RequestIn&& request, std::string_view payload, const MethodInfo& method,
+                         std::string_view instance, mqtt::TimePoint deadline)
+    : place_(std::move(place)),
+      method_(method),
+      names_(JoinNames(request, instance)),
+      has_correlation_data_(request.correlation_data.has_value()),
+      content_type_(request.content_type),
+      attempt_(request.attempt),
+      call_deadline_(deadline),
+      metadata_(std::move(request.metadata)),
+      payload_(payload) {
+  std::string_view rest = names_;
+  const auto take = [&rest](std::size_t size) {
+    const std::string_view name = rest.substr(0, size);
+    rest.remove_prefix(size);
+    return name;
+  };
+  service_ = take(request.service.size());
+  caller_ = take(request.caller.size());
+  inbox_ = take(request.inbox.size());
+  correlation_data_ = take(request.correlation_data.value_or("").size());
+  instance_ = rest;
+  if (place_.hop) OwnPayload();
+}
+
+ServerCall::State::~State() {
+  if (!linked()) return;
+  if (const auto sink = place_.sink.lock()) sink->HandlerLost(*this);
+}
+
+void ServerCall::State::OwnPayload() {
+  if (payload_.empty() || payload_.data() == owned_payload_.data()) return;
+  owned_payload_ = std::string(payload_);
+  payload_ = owned_payload_;
+}
+
+ResponseOut ServerCall::State::ResponseHead(std::chrono::milliseconds remaining) const {
+  ResponseOut head;
+  head.caller = caller_;
+  head.inbox = inbox_;
+  if (has_correlation_data_) head.correlation_data = correlation_data_;
+  head.instance = instance_;
+  head.qos = method_.qos;
+  head.content_type = content_type_;
+  head.remaining = remaining;
+  return head;
+}
+
+void ServerCall::State::OnCancel(absl::AnyInvocable<void()> then) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!cancelled()) {
+      on_cancel_ = std::move(then);
+      return;
+    }
+  }
+  then();
+}
+
+// A coroutine hears of it on its executor. A plain function that still runs does
+// so on another thread than this one, and must hear at once.
+void ServerCall::State::Cancel() {
+  absl::AnyInvocable<void()> then;
+  const std::lock_guard lock(mutex_);
+  if (finished_ || cancelled_.exchange(true, std::memory_order_acq_rel)) return;
+  if (spawned_) {
+    asio::dispatch(place_.executor, [self = shared_from_this()] { self->CancelOnExecutor(); });
+  } else if (on_cancel_) {
+    then = std::exchange(on_cancel_, nullptr);
+    then();
+  }
+}
+
+void ServerCall::State::CancelOnExecutor() {
+  absl::AnyInvocable<void()> then;
+  {
+    const std::lock_guard lock(mutex_);
+    if (finished_) return;
+    then = std::exchange(on_cancel_, nullptr);
+  }
+  if (then) then();
+  signal_.emit(asio::cancellation_type::terminal);
+}
+
+bool ServerCall::State::ReadRequest(google::protobuf::Message& request) {
+  absl::Status status = ReadPayload(std::exchange(payload_, {}), content_type_, request);
+  if (status.ok()) return true;
+  SetOutcome(status, Outcome::kNotExecuted);
+  Finish(status, nullptr);
+  return false;
+}
+
+void ServerCall::State::Finish(const absl::Status& status, const google::protobuf::Message* reply) {
+  absl::AnyInvocable<void()> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(finished_, true)) return;
+    dropped = std::exchange(on_cancel_, nullptr);
+  }
+  absl::Status outcome = status;
+  Answer answer;
+  if (outcome.ok()) {
+    outcome = reply == nullptr ? absl::InternalError("handler gave no reply")
+                               : WritePayload(*reply, content_type_, answer.payload);
+    if (!outcome.ok()) outcome = absl::InternalError(outcome.message());
+  }
+  if (absl::Status metadata = reply_metadata_.Check(); metadata.ok()) {
+    answer.metadata = std::move(reply_metadata_);
+  } else if (outcome.ok()) {
+    outcome = absl::InternalError(absl::StrCat("reply ", metadata.message()));
+  }
+  if (!outcome.ok()) {
+    Metadata metadata = std::move(answer.metadata);
+    answer = AnswerFor(outcome, content_type_);
+    answer.metadata = std::move(metadata);
+  }
+  Deliver(std::move(answer));
+}
+
+void ServerCall::State::Deliver(Answer answer) {
+  if (!place_.hop) {
+    if (const auto sink = place_.sink.lock()) sink->HandlerEnded(*this, std::move(answer));
+    return;
+  }
+  asio::post(place_.home, [self = shared_from_this(), answer = std::move(answer)]() mutable {
+    if (const auto sink = self->place_.sink.lock()) sink->HandlerEnded(*self, std::move(answer));
+  });
+}
+
+void ServerCall::State::FinishWithException(std::exception_ptr exception) {
+  std::string text = "handler threw something that is no std::exception";
+  try {
+    if (exception) std::rethrow_exception(exception);
+  } catch (const std::exception& thrown) {
+    text = thrown.what();
+  } catch (...) {
+  }
+  Finish(absl::UnknownError(text), nullptr);
+}
+
+void ServerCall::State::FinishUnanswered() { Finish(absl::InternalError("handler gave no answer"), nullptr); }
+
+void ServerCall::State::Spawn(asio::awaitable<void> body) {
+  {
+    const std::lock_guard lock(mutex_);
+    spawned_ = true;
+  }
+  const auto self = shared_from_this();
+  asio::co_spawn(place_.executor, Root(std::move(body)),
+                 asio::bind_cancellation_slot(signal_.slot(), [self](std::exception_ptr exception) {
+                   if (exception) self->FinishWithException(exception);
+                 }));
+  if (cancelled()) CancelOnExecutor();  // It came between the request's arrival and here.
+}
+
+ServerCall::ServerCall(std::shared_ptr<State> state) : state_(std::move(state)) {}
+ServerCall::~ServerCall() {
+  if (state_) state_->FinishUnanswered();
+}
+ServerCall::ServerCall(ServerCall&&) noexcept = default;
+ServerCall& ServerCall::operator=(ServerCall&& other) noexcept {
+  if (this == &other) return *this;
+  if (state_) state_->FinishUnanswered();
+  state_ = std::move(other.state_);
+  return *this;
+}
+
+ServerContext& ServerCall::context() const { return *state_; }
+bool ServerCall::ReadRequest(google::protobuf::Message& request) { return state_->ReadRequest(request); }
+void ServerCall::Finish(const absl::Status& status, const google::protobuf::Message* reply) {
+  if (state_) state_->Finish(status, reply);
+}
+void ServerCall::FinishWithException(std::exception_ptr exception) {
+  if (state_) state_->FinishWithException(std::move(exception));
+}
+void ServerCall::Spawn(asio::awaitable<void> body) { state_->Spawn(std::move(body)); }
+
+}  // namespace mqttrpc

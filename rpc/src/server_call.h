@@ -1,0 +1,131 @@
+// One call on the serving side, between the server and its handler.
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <absl/functional/any_invocable.h>
+#include <asio/any_io_executor.hpp>
+#include <asio/cancellation_signal.hpp>
+
+#include "call_codec.h"
+#include "linked_list.h"
+#include "mqttrpc/mqtt/deadline_queue.h"
+#include "mqttrpc/rpc/service.h"
+#include "reply_cache.h"
+#include "status_wire.h"
+
+namespace mqttrpc {
+
+// What a handler answers, written out.
+struct Answer {
+  Answer() = default;
+
+  WireStatus status;
+  std::string payload;
+  Metadata metadata;
+  bool details_lost = false;
+};
+
+// An answer that no handler gave.
+Answer AnswerFor(const absl::Status& status, ContentType content_type);
+
+// Where answers go: the server, unless it is gone.
+class AnswerSink {
+ public:
+  // On the client's executor; once per call that was handed to a handler.
+  virtual void HandlerEnded(ServerCall::State& call, Answer answer) = 0;
+
+  // Any thread: a call that never ended, since its executor is gone.
+  virtual void HandlerLost(ServerCall::State& call) = 0;
+
+ protected:
+  ~AnswerSink() = default;
+};
+
+// Where handlers run.
+struct HandlerPlace {
+  HandlerPlace() = default;
+
+  std::weak_ptr<AnswerSink> sink;
+  asio::any_io_executor home;      // The client's executor.
+  asio::any_io_executor executor;  // One handler at a time: home, or a strand elsewhere.
+  bool hop = false;                // It is elsewhere: answers come back by home.
+};
+
+class ServerCall::State final : public ServerContext,
+                                public ListNode,
+                                public mqtt::DeadlineQueue::Entry,
+                                public std::enable_shared_from_this<State> {
+ public:
+  // Borrows `payload` until OwnPayload(), unless the place hops.
+  State(HandlerPlace place, RequestIn&& request, std::string_view payload, const MethodInfo& method,
+        std::string_view instance, mqtt::TimePoint deadline);
+  ~State() override;
+
+  // For the handler.
+  std::string_view caller() const override { return caller_; }
+  std::string_view service() const override { return service_; }
+  std::string_view method() const override { return method_.name; }
+  std::string_view instance() const override { return instance_; }
+  const Metadata& metadata() const override { return metadata_; }
+  int attempt() const override { return attempt_; }
+  mqtt::TimePoint deadline() const override { return call_deadline_; }
+  bool cancelled() const override { return cancelled_.load(std::memory_order_acquire); }
+  void OnCancel(absl::AnyInvocable<void()> then) override;
+  Metadata& reply_metadata() override { return reply_metadata_; }
+  asio::any_io_executor executor() const override { return place_.executor; }
+
+  bool ReadRequest(google::protobuf::Message& request);
+  void Finish(const absl::Status& status, const google::protobuf::Message* reply);
+  void FinishWithException(std::exception_ptr exception);
+  void FinishUnanswered();
+  void Spawn(asio::awaitable<void> body);
+
+  // For the server.
+  void OwnPayload();
+  void Cancel();  // Tells the handler, wherever it runs.
+  ResponseOut ResponseHead(std::chrono::milliseconds remaining) const;
+  const MethodInfo& method_info() const { return method_; }
+  ContentType content_type() const { return content_type_; }
+  bool one_way() const { return inbox_.empty(); }
+
+  // The server's own marks.
+  ReplyCache::Entry* entry = nullptr;  // Null: no duplicate can be told, or it is answered.
+  bool answered = false;               // Or nobody waits any more: what the handler says is dropped.
+
+ private:
+  void CancelOnExecutor();
+  void Deliver(Answer answer);
+
+  const HandlerPlace place_;
+  const MethodInfo& method_;
+  const std::string names_;  // What the views below point into.
+  std::string_view service_, caller_, inbox_, correlation_data_, instance_;
+  const bool has_correlation_data_;
+  const ContentType content_type_;
+  const int attempt_;
+  const mqtt::TimePoint call_deadline_;
+  const Metadata metadata_;
+
+  // The handler's executor only.
+  std::string owned_payload_;
+  std::string_view payload_;
+  Metadata reply_metadata_;
+  asio::cancellation_signal signal_;
+
+  std::atomic<bool> cancelled_{false};
+  // Guards what follows. Recursive: an OnCancel callback of a plain function runs
+  // under it, so that none runs after the function has returned.
+  std::recursive_mutex mutex_;
+  bool spawned_ = false;
+  bool finished_ = false;
+  absl::AnyInvocable<void()> on_cancel_;
+};
+
+}  // namespace mqttrpc

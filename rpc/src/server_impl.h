@@ -1,0 +1,97 @@
+// The server's shell: subscriptions, connection, timer, drain.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "dispatcher.h"
+#include "handler_gate.h"
+#include "mqttrpc/mqtt/client.h"
+#include "mqttrpc/rpc/server.h"
+#include "rpc1.h"
+
+namespace mqttrpc {
+
+// Everything happens on the client's executor and under `mutex_`, which therefore
+// is free, except for the few questions any thread may ask and for Close(), which
+// may come from another thread: it then waits for the handler that runs.
+// Recursive, since handlers run under it and may use the server.
+class Server::Impl final : public DispatcherShell, public AnswerSink, public std::enable_shared_from_this<Impl> {
+ public:
+  using Done = mqtt::Completion<absl::Status>;
+
+  Impl(mqtt::Client& client, ServerOptions options);
+  ~Impl();
+
+  void Open();   // The second half of construction.
+  void Close();  // The server's end.
+  void Add(Service& service);
+  void Start(Done done);
+  void Stop(std::chrono::milliseconds patience, Done done);
+  std::string instance() const;
+  std::size_t running_calls() const;
+
+  // DispatcherShell
+  void SendAnswer(mqtt::Message message) override;
+  HandlerPlace PlaceForHandler() override;
+  void RunHandler(Service& service, std::size_t method, std::shared_ptr<ServerCall::State> call) override;
+
+  // AnswerSink
+  void HandlerEnded(ServerCall::State& call, Answer answer) override;
+  void HandlerLost(ServerCall::State& call) override;
+
+ private:
+  enum class Phase { kNew, kConnecting, kSubscribing, kServing, kDraining, kStopped };
+  using Lock = std::lock_guard<std::recursive_mutex>;
+
+  void Begin(Done done);
+  void Subscribe(const absl::Status& connected);
+  void SubscribeTo(const std::string& topic_filter);
+  void Subscribed(const absl::Status& status);
+  void EndStart(absl::Status status);
+  void UnsubscribeAll(bool count);
+  void Drain(std::chrono::milliseconds patience, Done done);
+  void CheckDrained();
+  void EndStop(absl::Status status);
+  void AnswerSent(const absl::StatusOr<mqtt::ReasonCode>& result);
+  void ConnectionIs(const mqtt::ConnectionState& state);
+  void ArmTimer();
+  void TimerFired();
+  absl::Status CheckOptions() const;
+  std::vector<std::string> TopicFilters() const;
+  mqtt::TimePoint Now() const { return environment_.clock->Now(); }
+  // Runs `act(Impl*)` on the executor, under the lock; with null if the server is gone by then.
+  template <typename Act>
+  void Later(Act act);
+
+  // Set at construction.
+  const ServerOptions options_;
+  const mqtt::Environment environment_;
+  const asio::any_io_executor executor_;
+  const absl::Status options_status_;
+  const Rpc1 codec_;
+  const std::shared_ptr<HandlerGate> gate_ = std::make_shared<HandlerGate>();
+
+  mutable std::recursive_mutex mutex_;
+  mqtt::Client* client_;  // Null after Close().
+  Dispatcher dispatcher_;
+  Phase phase_ = Phase::kNew;
+  std::unique_ptr<mqtt::StateWatch> watch_;
+  std::unique_ptr<mqtt::Timer> timer_;
+  mqtt::TimePoint armed_ = mqtt::kNever;
+
+  Done start_done_;
+  std::size_t subscribing_ = 0;
+  absl::Status subscribe_status_;
+  std::vector<std::string> topic_filters_;  // Subscribed to, or about to be.
+
+  Done stop_done_;
+  std::size_t unsubscribing_ = 0;
+  std::size_t answers_under_way_ = 0;
+  mqtt::TimePoint patience_until_ = mqtt::kNever;
+};
+
+}  // namespace mqttrpc

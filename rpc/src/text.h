@@ -1,0 +1,33 @@
+// Text that comes from users and peers: UTF-8, numbers, log lines.
+#pragma once
+
+#include <charconv>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace mqttrpc {
+
+// Whether MQTT can carry `text` as a string, its length aside: well-formed UTF-8
+// without U+0000 (MQTT-1.5.4-1, MQTT-1.5.4-2).
+bool IsUtf8(std::string_view text);
+
+// `text` with a `?` for each byte that is not such UTF-8, cut before the
+// character that would pass `maximum` bytes.
+std::string CleanUtf8(std::string_view text, std::size_t maximum);
+
+// For log lines: quotes, line ends and control characters of a peer's text
+// escaped, cut at 200 bytes.
+std::string Quoted(std::string_view text);
+
+// The whole of `text` as a decimal number; empty if it is anything else.
+template <typename Number>
+std::optional<Number> ParseNumber(std::string_view text) {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace mqttrpc
