@@ -1,0 +1,164 @@
+// mqttrpc-bench: round trips per second and latencies of small calls, over our
+// broker and over mosquitto, beside gRPC, all in one run.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+
+#include "load.h"
+#include "peer.h"
+#include "support/child_process.h"
+
+namespace bench {
+namespace {
+
+using mqttrpc::testing::ChildProcess;
+
+struct Options {
+  std::vector<std::size_t> windows{1, 16, 256};
+  std::size_t payload_bytes = 64;
+  int milliseconds = 2000;
+  int rounds = 3;
+};
+
+// A system under test: its processes, and the peer that calls through them.
+struct System {
+  std::string name;
+  std::vector<std::unique_ptr<ChildProcess>> processes;
+  std::unique_ptr<Peer> peer;
+};
+
+// Starts `command` and waits for its line that begins with `ready`; its rest goes to `ready_line`.
+std::unique_ptr<ChildProcess> Started(std::vector<std::string> command, std::string_view ready,
+                                      std::string& ready_line) {
+  auto process = std::make_unique<ChildProcess>(std::move(command));
+  const std::optional<std::string> line = process->WaitForLine(ready);
+  if (!line.has_value()) {
+    std::cerr << "mqttrpc-bench: " << process->program() << " did not get ready\n";
+    std::exit(1);
+  }
+  ready_line = *line;
+  return process;
+}
+
+System OverBroker(std::string name, std::unique_ptr<ChildProcess> broker, const std::string& url,
+                  const std::string& self, const Options& options) {
+  System system;
+  std::string instance;
+  system.name = std::move(name);
+  system.processes.push_back(std::move(broker));
+  system.processes.push_back(Started({self, "serve-mqttrpc", "--broker", url}, "ready ", instance));
+  system.peer = NewMqttrpcPeer(url, options.payload_bytes);
+  return system;
+}
+
+System OverMqttrpcd(const std::string& self, const Options& options) {
+  std::string url;
+  auto broker = Started({MQTTRPC_BENCH_MQTTRPCD, "--listen", "mqtt://127.0.0.1:0"}, "listening on ", url);
+  return OverBroker("mqttrpc over mqttrpcd", std::move(broker), url, self, options);
+}
+
+System OverMosquitto(const std::string& self, const Options& options) {
+  const std::string port = std::to_string(mqttrpc::testing::FreePort());
+  const std::filesystem::path file = std::filesystem::temp_directory_path() / ("mqttrpc-bench-" + port + ".conf");
+  // No Nagle delay, and limits that do not drop what a window of 256 needs.
+  std::ofstream(file) << "listener " << port << " 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"
+                      << "max_inflight_messages 1024\nmax_queued_messages 0\nlog_dest none\n";
+  // It says nothing when it is ready; the echo server's client dials until it is.
+  auto broker = std::make_unique<ChildProcess>(std::vector<std::string>{MQTTRPC_BENCH_MOSQUITTO, "-c", file});
+  System system = OverBroker("mqttrpc over mosquitto", std::move(broker), "mqtt://127.0.0.1:" + port, self, options);
+  std::filesystem::remove(file);
+  return system;
+}
+
+System OverGrpc(const std::string& self, const Options& options) {
+  System system;
+  std::string address;
+  system.name = "gRPC C++ (no broker)";
+  system.processes.push_back(Started({self, "serve-grpc"}, "ready ", address));
+  system.peer = NewGrpcPeer(address, options.payload_bytes);
+  return system;
+}
+
+// The run whose throughput is the middle one.
+LoadResult Median(std::vector<LoadResult> runs) {
+  std::sort(runs.begin(), runs.end(),
+            [](const LoadResult& a, const LoadResult& b) { return a.calls_per_second < b.calls_per_second; });
+  LoadResult median = runs[runs.size() / 2];
+  median.failures = 0;
+  for (const LoadResult& run : runs) median.failures += run.failures;
+  return median;
+}
+
+void PrintTable(const std::vector<System>& systems, const Options& options,
+                const std::vector<std::vector<std::vector<LoadResult>>>& runs) {
+  std::printf("\n| window | system | calls/s | of gRPC | p50 us | p99 us | failed |\n|---|---|---|---|---|---|---|\n");
+  for (std::size_t w = 0; w < options.windows.size(); ++w) {
+    const double reference = Median(runs.back()[w]).calls_per_second;
+    for (std::size_t s = 0; s < systems.size(); ++s) {
+      const LoadResult median = Median(runs[s][w]);
+      std::printf("| %zu | %s | %.0f | %.2f | %.0f | %.0f | %llu |\n", options.windows[w], systems[s].name.c_str(),
+                  median.calls_per_second, median.calls_per_second / reference,
+                  static_cast<double>(median.p50.count()) / 1000, static_cast<double>(median.p99.count()) / 1000,
+                  static_cast<unsigned long long>(median.failures));
+    }
+  }
+}
+
+int Compare(const std::string& self, const Options& options) {
+  std::vector<System> systems;
+  systems.push_back(OverMqttrpcd(self, options));
+  systems.push_back(OverMosquitto(self, options));
+  systems.push_back(OverGrpc(self, options));
+
+  const std::chrono::milliseconds duration(options.milliseconds);
+  for (System& system : systems) RunLoad(*system.peer, 16, duration / 4);  // Warms up.
+
+  // The systems take turns, so that a slow moment of the machine hits all of them.
+  std::vector runs(systems.size(), std::vector<std::vector<LoadResult>>(options.windows.size()));
+  for (int round = 1; round <= options.rounds; ++round) {
+    for (std::size_t w = 0; w < options.windows.size(); ++w) {
+      for (std::size_t s = 0; s < systems.size(); ++s) {
+        runs[s][w].push_back(RunLoad(*systems[s].peer, options.windows[w], duration));
+        std::fprintf(stderr, "round %d/%d, window %zu, %s: %.0f calls/s\n", round, options.rounds, options.windows[w],
+                     systems[s].name.c_str(), runs[s][w].back().calls_per_second);
+      }
+    }
+  }
+  PrintTable(systems, options, runs);
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  Options options;
+  std::string broker_url;
+  CLI::App app(
+      "Measures small calls over mqttrpcd and over mosquitto, beside gRPC C++ unary calls, on loopback TCP.\n"
+      "Each system has its server in a process of its own. Prints a Markdown table of the median rounds.");
+  app.add_option("--window", options.windows, "Calls under way at a time")->delimiter(',')->capture_default_str();
+  app.add_option("--payload", options.payload_bytes, "Bytes in each request and reply")->capture_default_str();
+  app.add_option("--milliseconds", options.milliseconds, "How long each measurement takes")->capture_default_str();
+  app.add_option("--rounds", options.rounds, "How often everything is measured")->capture_default_str();
+  CLI::App* serve_mqttrpc = app.add_subcommand("serve-mqttrpc", "")->group("");  // For our own child processes.
+  serve_mqttrpc->add_option("--broker", broker_url)->required();
+  CLI::App* serve_grpc = app.add_subcommand("serve-grpc", "")->group("");
+  CLI11_PARSE(app, argc, argv);
+  if (serve_mqttrpc->parsed()) return ServeMqttrpc(broker_url);
+  if (serve_grpc->parsed()) return ServeGrpc();
+  return Compare("/proc/self/exe", options);
+}
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) { return bench::Main(argc, argv); }
