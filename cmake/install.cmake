@@ -10,10 +10,6 @@ set(_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/mqttrpc)
 set(_libraries mqttrpc_compile_options mqttrpc_asio mqttrpc_mqtt_wire mqttrpc_mqtt mqttrpc_broker mqttrpc_options_proto
   mqttrpc_rpc)
 foreach(_library IN LISTS _libraries)
-  if(NOT TARGET ${_library})
-    list(REMOVE_ITEM _libraries ${_library})
-    continue()
-  endif()
   string(REGEX REPLACE "^mqttrpc_" "" _name ${_library})
   set_target_properties(${_library} PROPERTIES EXPORT_NAME ${_name})
 endforeach()
@@ -21,9 +17,7 @@ install(TARGETS ${_libraries} protoc-gen-mqttrpc EXPORT mqttrpcTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
   RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-if(TARGET mqttrpcd)
-  install(TARGETS mqttrpcd RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-endif()
+install(TARGETS mqttrpcd RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
 install(DIRECTORY mqtt/include/ broker-embedded/include/ rpc/include/
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
