@@ -221,8 +221,16 @@ void ServerConnection::OnDeadline(mqtt::TimePoint now) {
 }
 
 OutQueue::Outcome ServerConnection::Deliver(Delivery delivery) {
-  waker_.Wake();
-  return out_.Push(std::move(delivery));
+  const OutQueue::Outcome outcome = out_.Push(std::move(delivery));
+  if (outcome == OutQueue::Outcome::kQueued) {
+    if (out_.waiting_messages() == 1) dropping_ = false;
+    waker_.Wake();
+  } else if (outcome == OutQueue::Outcome::kFull && !dropping_) {
+    dropping_ = true;  // One line for as long as it lasts.
+    core_.Log(LogLevel::kWarning, "event=dropping_messages client_id=", Quoted(client_id_),
+              " waiting_messages=", out_.waiting_messages(), " waiting_bytes=", out_.waiting_bytes());
+  }
+  return outcome;
 }
 
 OutQueue::Readiness ServerConnection::ReadinessFor(const Delivery& delivery) const {

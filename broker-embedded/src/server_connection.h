@@ -104,6 +104,7 @@ class ServerConnection final : public RouteTarget {
   State state_ = State::kAwaitingConnect;
   bool abandoned_ = false;
   bool reading_paused_ = false;
+  bool dropping_ = false;  // Its queue is full, and the log knows.
   mqtt::FrameBuffer frames_;
   OutQueue out_;
 

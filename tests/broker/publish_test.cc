@@ -173,7 +173,8 @@ TEST_F(BrokerPublishTest, CountsMessageExpiryDownWhileItWaits) {  // MQTT-3.3.2-
   auto publisher = Connected("publisher");
   Properties expiry;
   expiry.Set(property::kMessageExpiryInterval, std::uint32_t{10});
-  Publish publish = PublishOf("t", std::string(1000, 'x'), 1);
+  const std::string payload(1000, 'x');
+  Publish publish = PublishOf("t", payload, 1);
   publish.properties = expiry;
   for (int i = 0; i < 3; ++i) Send(*publisher, publish);
 

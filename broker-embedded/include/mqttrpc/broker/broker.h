@@ -37,8 +37,7 @@ class Broker {
   explicit Broker(BrokerOptions options = BrokerOptions());
 
   // Runs on `executor`, which must run one handler at a time: a strand, or an
-  // io_context with one thread. Its context outlives the broker; if it does not
-  // run any more, call Stop() before.
+  // io_context that one thread runs. Its context outlives the broker.
   Broker(asio::any_io_executor executor, BrokerOptions options);
 
   ~Broker();
@@ -61,7 +60,12 @@ class Broker {
   mqtt::Connector& connector();
 
   // Tells every client 0x8B (Server shutting down), closes everything, and
-  // returns when nothing of it runs any more. Idempotent.
+  // returns when nothing of it runs any more, except that sockets may linger on
+  // the executor for a second to see their last bytes out. Idempotent.
+  //
+  // Waits for the executor. Called on it, or for an io_context by the thread that
+  // runs it, also between two runs or after the last, it does its work itself. A
+  // strand that nobody runs any more would be waited for in vain.
   void Stop();
 
   BrokerStatistics statistics() const;
