@@ -37,6 +37,11 @@ absl::Status ServerConnection::OnPacket(const mqtt::Publish& publish, mqtt::Time
     return mqtt::StatusFrom(ReasonCode::kReceiveMaximumExceeded,
                             absl::StrCat("more than ", core_.options.receive_maximum, " messages are unacknowledged"));
   }
+  if (publish.topic_name.size() > core_.options.maximum_topic_bytes) {
+    return mqtt::StatusFrom(ReasonCode::kTopicNameInvalid,
+                            absl::StrCat("Topic Name has ", publish.topic_name.size(), " bytes; this broker takes ",
+                                         core_.options.maximum_topic_bytes));
+  }
   std::string_view topic_name;
   if (absl::Status status = ResolveTopic(publish, topic_name); !status.ok()) return status;
   ++publishes_received_;
@@ -91,6 +96,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::PubAck& ack, mqtt::TimePoint
 }
 
 ReasonCode ServerConnection::AddSubscription(const mqtt::SubscribeEntry& entry, std::uint32_t identifier) {
+  if (entry.topic_filter.size() > core_.options.maximum_topic_bytes) return ReasonCode::kTopicFilterInvalid;
   if (subscription_count() >= core_.options.maximum_subscriptions && !HasSubscription(entry.topic_filter)) {
     return ReasonCode::kQuotaExceeded;
   }
@@ -113,11 +119,12 @@ absl::Status ServerConnection::OnPacket(const mqtt::Subscribe& subscribe, mqtt::
   }
   core_.counters.subscriptions.Set(core_.router.subscriptions().size());
   const bool refused = std::any_of(ack.reason_codes.begin(), ack.reason_codes.end(), mqtt::IsError);
-  AppendWithReason(
-      std::move(ack),                        // MQTT-3.8.4-1
-      refused && terms_.problem_information  // MQTT-3.1.2-29
-          ? absl::StrCat("this broker takes ", core_.options.maximum_subscriptions, " subscriptions from a client")
-          : std::string());
+  AppendWithReason(std::move(ack),                        // MQTT-3.8.4-1
+                   refused && terms_.problem_information  // MQTT-3.1.2-29
+                       ? absl::StrCat("this broker takes ", core_.options.maximum_subscriptions,
+                                      " subscriptions from a client, and Topic Filters of ",
+                                      core_.options.maximum_topic_bytes, " bytes")
+                       : std::string());
   waker_.Wake();
   return absl::OkStatus();
 }

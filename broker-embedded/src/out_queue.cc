@@ -32,12 +32,16 @@ void OutQueue::SetPeerLimits(std::uint16_t receive_maximum, std::uint32_t maximu
   maximum_packet_size_ = maximum_packet_size;
 }
 
+// One message always has: else those over the limit would never arrive.
+bool OutQueue::HasRoomFor(std::size_t bytes) const {
+  if (waiting_messages() >= limits_.messages) return false;
+  return message_bytes_ + writing_bytes_ == 0 || waiting_bytes() + bytes <= limits_.bytes;
+}
+
 OutQueue::Outcome OutQueue::Push(Delivery delivery) {
   const std::size_t bytes = PacketBytes(delivery);
   if (bytes > maximum_packet_size_) return Outcome::kTooLarge;  // MQTT-3.1.2-24, MQTT-3.1.2-25
-  if (waiting_messages() >= limits_.messages || waiting_bytes() + bytes > limits_.bytes || budget_.exhausted()) {
-    return Outcome::kFull;
-  }
+  if (!HasRoomFor(bytes) || budget_.exhausted()) return Outcome::kFull;
   message_bytes_ += bytes;
   budget_.Take(sizeof(Delivery));
   open_.push(std::move(delivery));
@@ -46,10 +50,7 @@ OutQueue::Outcome OutQueue::Push(Delivery delivery) {
 
 OutQueue::Readiness OutQueue::ReadinessFor(const Delivery& delivery) const {
   const std::size_t bytes = PacketBytes(delivery);
-  if (bytes > maximum_packet_size_ || waiting_messages() >= limits_.messages ||
-      waiting_bytes() + bytes > limits_.bytes) {
-    return Readiness::kNever;
-  }
+  if (bytes > maximum_packet_size_ || !HasRoomFor(bytes)) return Readiness::kNever;
   if (delivery.qos == mqtt::QoS::kAtMostOnce) return Readiness::kNow;
   return unacknowledged_.size() + waiting_messages() < receive_maximum_ ? Readiness::kNow : Readiness::kLater;
 }

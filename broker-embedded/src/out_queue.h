@@ -89,6 +89,7 @@ class OutQueue {
     MessageRef message;
   };
 
+  bool HasRoomFor(std::size_t bytes) const;
   bool WindowOpen() const { return unacknowledged_.size() < receive_maximum_ && !unacknowledged_.full(); }
   bool TakeNext(mqtt::TimePoint now, Delivery& next);
   void Forget(const Delivery& delivery);

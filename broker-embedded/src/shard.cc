@@ -6,6 +6,7 @@
 
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
+#include <asio/strand.hpp>
 
 namespace mqttrpc::broker {
 namespace {
@@ -51,10 +52,16 @@ bool Shard::Enter() {
 }
 
 bool Shard::CanStopHere() {
-  const auto* io = executor_.target<asio::io_context::executor_type>();
-  if (io == nullptr) return false;  // A strand, say: who runs it cannot be told.
+  using Plain = asio::io_context::executor_type;
+  const auto* io = executor_.target<Plain>();
+  const auto* strand = executor_.target<asio::strand<Plain>>();
   const std::lock_guard lock(home_mutex_);
-  const bool ours = io->context().stopped() || !home_ || *home_ == std::this_thread::get_id();
+  bool ours = false;
+  if (io != nullptr) {
+    ours = io->context().stopped() || !home_ || *home_ == std::this_thread::get_id();
+  } else if (strand != nullptr) {  // Many threads may run it, one after another.
+    ours = strand->get_inner_executor().context().stopped();
+  }
   if (ours) stopped_ = true;  // What was posted and did not run yet finds nothing to do.
   return ours;
 }

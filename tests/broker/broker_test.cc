@@ -6,6 +6,7 @@
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
+#include <asio/strand.hpp>
 
 #include "broker_fixture.h"
 #include "mqttrpc/mqtt/status.h"
@@ -103,6 +104,15 @@ TEST(BrokerStopTest, StopsOnAnExecutorThatNeverRan) {
   ASSERT_TRUE(broker.Listen("mqtt://127.0.0.1:0").ok());
   broker.Stop();
   io.run();
+}
+
+TEST(BrokerStopTest, StopsOnAStrandWhoseContextHasEnded) {
+  asio::io_context io;
+  Broker broker(asio::make_strand(io.get_executor()), BrokerOptions());
+  ASSERT_TRUE(broker.Listen("mqtt://127.0.0.1:0").ok());
+  io.poll();
+  io.stop();
+  broker.Stop();
 }
 
 class BrokerLifeTest : public BrokerTest {};

@@ -155,6 +155,12 @@ TEST_F(OutQueueTest, CountsBytesUnderWayTowardsItsLimit) {
   EXPECT_EQ(queue().Push(DeliveryOf(std::string(800, 'x'))), Outcome::kQueued);
 }
 
+TEST_F(OutQueueTest, TakesOneMessageOverItsLimit) {
+  limits_ = OutQueue::Limits(1000, 1'000);
+  EXPECT_EQ(queue().Push(DeliveryOf(std::string(5'000, 'x'))), Outcome::kQueued);
+  EXPECT_EQ(queue().Push(DeliveryOf("x")), Outcome::kFull);
+}
+
 TEST_F(OutQueueTest, DropsWhenTheWholeBrokerIsFull) {
   const Delivery fills_it = DeliveryOf(std::string(1'000'000, 'x'));
   EXPECT_TRUE(budget_.exhausted());

@@ -107,6 +107,18 @@ TEST_F(BrokerSubscribeTest, RefusesFiltersThatAreNone) {  // MQTT-4.7.1-1
   ExpectDisconnected(*client, ReasonCode::kTopicFilterInvalid);
 }
 
+TEST_F(BrokerSubscribeTest, RefusesTopicsOverItsLimit) {
+  options_.maximum_topic_bytes = 10;
+  auto client = Connected("me");
+  Subscribe(*client, "0123456789");
+  Send(*client, SubscribeTo("0123456789a"));
+  EXPECT_THAT(client->Next<mqtt::SubAck>().reason_codes, ElementsAre(ReasonCode::kTopicFilterInvalid));
+  Send(*client, PublishOf("0123456789", "x"));
+  EXPECT_EQ(client->Next<mqtt::Publish>().payload, "x");
+  Send(*client, PublishOf("0123456789a", "x"));
+  ExpectDisconnected(*client, ReasonCode::kTopicNameInvalid);
+}
+
 // A member that takes nothing more is passed over, as long as another can.
 TEST_F(BrokerSubscribeTest, PassesOverAFullMemberOfAShareGroup) {
   options_.maximum_queued_messages = 2;

@@ -64,6 +64,9 @@ void AddLimits(CLI::App& app, BrokerOptions& options, unsigned& connect_timeout_
   add("--max-packet-size", options.maximum_packet_size, "BYTES", "Largest packet taken from a client")
       ->transform(Size())
       ->check(Between(64, 268'435'460));
+  add("--max-topic-bytes", options.maximum_topic_bytes, "BYTES", "Longest Topic Name and Topic Filter")
+      ->transform(Size())
+      ->check(Between(1, 65'535));
   add("--max-subscriptions", options.maximum_subscriptions, "N", "Topic Filters of one client");
   add("--max-queued-messages", options.maximum_queued_messages, "N",
       "Messages that may wait for one client; more are dropped");

@@ -35,10 +35,14 @@ struct BrokerOptions {
   // Topic Aliases a client may use; 0 none.
   std::uint16_t topic_alias_maximum = 32;
 
+  // Longer Topic Names and Filters, in bytes, are refused with 0x90 and 0x8F: MQTT
+  // itself allows 65,535, which a hostile client would make thousands of.
+  std::size_t maximum_topic_bytes = 4096;
+
   // Topic Filters a client may have at a time; more are refused with 0x97.
   std::size_t maximum_subscriptions = 1'000;
 
-  // What may wait for one client. Beyond it, further messages for it are dropped
+  // What may wait for one client; a single message always may. Beyond it, further messages for it are dropped
   // and counted; a client whose acknowledgements alone fill it gets 0x97.
   std::size_t maximum_queued_messages = 10'000;
   std::size_t maximum_queued_bytes = 16 * 1024 * 1024;
