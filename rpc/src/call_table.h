@@ -27,7 +27,7 @@ namespace mqttrpc {
 using CallId = std::array<char, 16>;
 
 // One call. The table keeps the second part.
-struct PendingCall : ListNode, mqtt::DeadlineQueue::Entry {
+struct PendingCall : ListNode, mqtt::DeadlineQueue::Entry, std::enable_shared_from_this<PendingCall> {
   PendingCall() = default;
   virtual ~PendingCall() = default;
 

@@ -168,7 +168,7 @@ void Channel::Impl::Send(PendingCall& base) {
   std::string payload = call.repeatable() ? call.payload : std::move(call.payload);
   mqtt::Message message = codec_.EncodeRequest(head, std::move(payload));
   if (call.attempt > 1) call.later_abandons.emplace_back();
-  const auto held = std::static_pointer_cast<ChannelCall>(table_.Find(call.correlation_data()));
+  const auto held = std::static_pointer_cast<ChannelCall>(call.shared_from_this());
   client_->Publish(
       std::move(message),
       asio::bind_cancellation_slot(call.last_abandon().slot(), [weak = weak_from_this(), held, attempt = call.attempt](

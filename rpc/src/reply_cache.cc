@@ -6,12 +6,6 @@
 namespace mqttrpc {
 namespace {
 
-// A caller's id has no slash.
-void MakeKey(std::string_view caller, std::string_view correlation_data, std::string& key) {
-  key.reserve(caller.size() + 1 + correlation_data.size());
-  key.assign(caller).append("/").append(correlation_data);
-}
-
 std::size_t BytesOf(const ReplyCache::Entry& entry) {
   std::size_t bytes = sizeof(entry) + entry.key.capacity();
   if (entry.answer.has_value()) {
@@ -31,16 +25,16 @@ ReplyCache::~ReplyCache() {
 }
 
 ReplyCache::Entry* ReplyCache::Find(std::string_view caller, std::string_view correlation_data) const {
-  std::string key;
-  MakeKey(caller, correlation_data, key);
-  const auto found = entries_.find(std::string_view(key));
+  const auto found = entries_.find(Key{caller, correlation_data});
   return found == entries_.end() ? nullptr : found->get();
 }
 
 ReplyCache::Entry& ReplyCache::Begin(std::string_view caller, std::string_view correlation_data,
                                      mqtt::TimePoint deadline, ServerCall::State* running) {
   auto entry = std::make_unique<Entry>();
-  MakeKey(caller, correlation_data, entry->key);
+  entry->key.reserve(caller.size() + correlation_data.size());
+  entry->key.append(caller).append(correlation_data);
+  entry->caller_size = caller.size();
   entry->running = running;
   entry->answer_until = deadline;
   return **entries_.insert(std::move(entry)).first;
@@ -69,8 +63,8 @@ void ReplyCache::Drop(Entry& entry) {
   bytes_ -= entry.bytes;
   expiries_.Cancel(entry);
   LinkedList<Entry>::Remove(entry);
-  const auto found = entries_.find(std::string_view(entry.key));
-  entries_.erase(found);
+  const std::string_view key = entry.key;
+  entries_.erase(entries_.find(Key{key.substr(0, entry.caller_size), key.substr(entry.caller_size)}));
 }
 
 }  // namespace mqttrpc

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <absl/container/flat_hash_set.h>
+#include <absl/hash/hash.h>
 
 #include "linked_list.h"
 #include "mqttrpc/mqtt/deadline_queue.h"
@@ -25,7 +26,8 @@ class ReplyCache {
 
   struct Entry : ListNode, mqtt::DeadlineQueue::Entry {
     Entry() = default;
-    std::string key;
+    std::string key;  // Caller, Correlation Data.
+    std::size_t caller_size = 0;
     ServerCall::State* running = nullptr;  // What serves it, until it is finished.
     bool finished = false;
     mqtt::TimePoint answer_until{};       // The call's deadline.
@@ -55,15 +57,27 @@ class ReplyCache {
   std::size_t size() const { return entries_.size(); }
 
  private:
+  // A call's name, borrowed, so that looking up costs no allocation.
+  struct Key {
+    std::string_view caller;
+    std::string_view correlation_data;
+    bool operator==(const Key&) const = default;
+  };
+  static Key KeyOf(const Key& key) { return key; }
+  static Key KeyOf(const std::unique_ptr<Entry>& entry) {
+    const std::string_view key = entry->key;
+    return {key.substr(0, entry->caller_size), key.substr(entry->caller_size)};
+  }
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view key) const { return std::hash<std::string_view>()(key); }
-    std::size_t operator()(const std::unique_ptr<Entry>& entry) const { return (*this)(std::string_view(entry->key)); }
+    template <typename T>
+    std::size_t operator()(const T& item) const {
+      const Key key = KeyOf(item);
+      return absl::HashOf(key.caller, key.correlation_data);  // Seeded: peers choose both.
+    }
   };
   struct Equal {
     using is_transparent = void;
-    static std::string_view KeyOf(std::string_view key) { return key; }
-    static std::string_view KeyOf(const std::unique_ptr<Entry>& entry) { return entry->key; }
     template <typename A, typename B>
     bool operator()(const A& a, const B& b) const {
       return KeyOf(a) == KeyOf(b);
