@@ -9,6 +9,14 @@
 #include "status_wire.h"
 
 namespace mqttrpc {
+namespace {
+
+// What is handed to the client at a time, well below the default limits of its
+// queue: the rest waits here, where its times are still those of its sending.
+constexpr std::size_t kMaximumUnacknowledged = 4'096;
+constexpr std::size_t kMaximumUnacknowledgedBytes = 8 * 1024 * 1024;
+
+}  // namespace
 
 using mqtt::ReasonCode;
 using mqtt::ToAbsl;
@@ -36,6 +44,7 @@ void CallTable::Begin(std::shared_ptr<PendingCall> call, mqtt::TimePoint now) {
     it.phase = PendingCall::Phase::kDone;  // 128 random bits came twice: the random source is broken.
     return shell_.Complete(it, LocalStatus(absl::StatusCode::kInternal, "call id is in use", Outcome::kNotExecuted));
   }
+  it.bytes = it.payload.size();
   deadlines_.Schedule(it, now + it.timeout);
   it.phase = PendingCall::Phase::kWaiting;
   waiting_.PushBack(it);
@@ -45,14 +54,14 @@ void CallTable::Begin(std::shared_ptr<PendingCall> call, mqtt::TimePoint now) {
 void CallTable::Cancel(PendingCall& call) {
   if (call.phase == PendingCall::Phase::kDone) return;
   const bool sent = call.attempt > 0;
-  if (call.phase == PendingCall::Phase::kSent) shell_.SendCancel(call);
+  if (connected_ && call.phase == PendingCall::Phase::kSent) shell_.SendCancel(call);
   Fail(call, absl::StatusCode::kCancelled, "cancelled by the caller", sent ? Outcome::kPerhaps : Outcome::kNotExecuted);
 }
 
 void CallTable::EndAll(const absl::Status& why) {
   for (const std::shared_ptr<PendingCall>& call : AllCalls()) {
     if (call->phase == PendingCall::Phase::kDone) continue;
-    if (call->phase == PendingCall::Phase::kSent) shell_.SendCancel(*call);
+    if (connected_ && call->phase == PendingCall::Phase::kSent) shell_.SendCancel(*call);
     const Outcome outcome = call->attempt > 0 ? Outcome::kPerhaps : Outcome::kNotExecuted;
     Finish(*call, WithOutcome(why, outcome));
   }
@@ -60,16 +69,15 @@ void CallTable::EndAll(const absl::Status& why) {
 
 void CallTable::Connected(bool session_present, std::size_t receive_maximum) {
   connected_ = true;
-  receive_maximum_ = receive_maximum;
+  receive_maximum_ = std::min(receive_maximum, kMaximumUnacknowledged);
   ++connection_;
-  if (!session_present) {
-    if (inbox_ != Inbox::kAsked) inbox_ = Inbox::kUnknown;  // An unanswered SUBSCRIBE is sent again by the client.
-    SessionLost();
-  }
+  // An unanswered SUBSCRIBE is sent again by the client.
+  if (!session_present && inbox_ != Inbox::kAsked) inbox_ = Inbox::kUnknown;
   if (inbox_ == Inbox::kUnknown || inbox_ == Inbox::kRefused) {
     inbox_ = Inbox::kAsked;
     shell_.SubscribeInbox();
   }
+  if (!session_present) SessionLost();  // Ends calls, which may even end the channel.
   SendWaiting();
 }
 
@@ -123,7 +131,8 @@ void CallTable::InboxSettled(const absl::Status& status) {
 }
 
 bool CallTable::MaySend() const {
-  return connected_ && (inbox_ == Inbox::kReady || inbox_ == Inbox::kRefused) && unacknowledged_ < receive_maximum_;
+  return connected_ && (inbox_ == Inbox::kReady || inbox_ == Inbox::kRefused) && unacknowledged_ < receive_maximum_ &&
+         unacknowledged_bytes_ < kMaximumUnacknowledgedBytes;
 }
 
 void CallTable::SendWaiting() {
@@ -135,12 +144,14 @@ void CallTable::SendWaiting() {
     call.unacknowledged = true;
     ++call.attempt;
     ++unacknowledged_;
+    unacknowledged_bytes_ += call.bytes;
     shell_.Send(call);
   }
 }
 
 void CallTable::SendingEnded(PendingCall& call, int attempt, const absl::StatusOr<ReasonCode>& result) {
   --unacknowledged_;
+  unacknowledged_bytes_ -= call.bytes;
   if (call.phase == PendingCall::Phase::kSent && call.attempt == attempt && call.unacknowledged) {
     call.unacknowledged = false;
     if (!result.ok()) {
@@ -194,7 +205,7 @@ void CallTable::Expire(PendingCall& call) {
   }
   std::string text = absl::StrCat("no answer from ", call.Name(), " within ", call.timeout.count(), " ms");
   if (!connected_) absl::StrAppend(&text, "; ", WhyWaiting());
-  shell_.SendCancel(call);
+  if (connected_) shell_.SendCancel(call);
   Fail(call, absl::StatusCode::kDeadlineExceeded, text, Outcome::kPerhaps);
 }
 

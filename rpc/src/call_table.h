@@ -49,6 +49,7 @@ struct PendingCall : ListNode, mqtt::DeadlineQueue::Entry, std::enable_shared_fr
   // The table's.
   enum class Phase { kNew, kWaiting, kSent, kDone };
   Phase phase = Phase::kNew;
+  std::size_t bytes = 0;         // Of the payload; known when it is given away.
   int attempt = 0;               // Of the last sending, from 1.
   bool unacknowledged = false;   // That sending has not ended.
   std::uint64_t connection = 0;  // It began on.
@@ -129,6 +130,7 @@ class CallTable {
   absl::Status inbox_refusal_;
   std::size_t receive_maximum_ = 65'535;
   std::size_t unacknowledged_ = 0;  // Sendings under way.
+  std::size_t unacknowledged_bytes_ = 0;
   std::uint64_t connection_ = 0;
 };
 

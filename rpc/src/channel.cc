@@ -56,6 +56,7 @@ void Channel::Impl::Open() {
 void Channel::Impl::Close() {
   std::unique_ptr<mqtt::StateWatch> watch;  // Ends unlocked: it may wait for ConnectionIs().
   const Lock lock(mutex_);
+  closing_ = true;
   table_.EndAll(absl::CancelledError("channel is gone"));
   if (!response_topic_.empty()) client_->Unsubscribe(response_topic_, [](const absl::StatusOr<ReasonCode>&) {});
   client_ = nullptr;
@@ -85,6 +86,7 @@ void Channel::Impl::ConnectionIs(const mqtt::ConnectionState& state) {
 }
 
 void Channel::Impl::SubscribeInbox() {
+  if (closing_) return;
   mqtt::Subscription subscription(response_topic_);
   subscription.retain_handling = 2;  // An answer is never retained.
   client_->Subscribe(
@@ -109,7 +111,8 @@ void Channel::Impl::Start(std::shared_ptr<ChannelCall> call, asio::cancellation_
     slot.assign([weak = weak_from_this(), weak_call = std::weak_ptr(call)](asio::cancellation_type) {
       const auto self = weak.lock();
       if (self == nullptr) return;
-      asio::dispatch(self->executor_, [self, weak_call] {
+      // Posted: the call must not end inside the caller's emit().
+      asio::post(self->executor_, [self, weak_call] {
         if (const auto which = weak_call.lock()) self->CancelCall(*which);
       });
     });
@@ -120,7 +123,7 @@ void Channel::Impl::Start(std::shared_ptr<ChannelCall> call, asio::cancellation_
 void Channel::Impl::Begin(const std::shared_ptr<ChannelCall>& call) {
   const Lock lock(mutex_);
   PendingCall* const before = std::exchange(starting_, call.get());
-  if (client_ == nullptr) {
+  if (closing_) {
     Complete(*call, LocalStatus(absl::StatusCode::kCancelled, "channel is gone", Outcome::kNotExecuted));
   } else {
     call->id = NewId();
@@ -182,8 +185,13 @@ void Channel::Impl::SendingEnded(ChannelCall& call, int attempt, const absl::Sta
   table_.SendingEnded(call, attempt, result);
 }
 
-void Channel::Impl::AbandonSending(PendingCall& call) {
-  static_cast<ChannelCall&>(call).last_abandon().emit(asio::cancellation_type::terminal);
+// A signal is emitted on the client's executor only; Close() may be elsewhere.
+void Channel::Impl::AbandonSending(PendingCall& base) {
+  auto& call = static_cast<ChannelCall&>(base);
+  if (!closing_) return call.last_abandon().emit(asio::cancellation_type::terminal);
+  asio::post(executor_, [held = std::static_pointer_cast<ChannelCall>(call.shared_from_this())] {
+    held->last_abandon().emit(asio::cancellation_type::terminal);
+  });
 }
 
 void Channel::Impl::SendCancel(PendingCall& call) {

@@ -81,6 +81,7 @@ class Channel::Impl final : public CallShell, public std::enable_shared_from_thi
 
   std::recursive_mutex mutex_;
   mqtt::Client* client_;  // Null after Close().
+  bool closing_ = false;  // Close() ends the calls: no new one may begin.
   CallTable table_;
   std::unique_ptr<mqtt::StateWatch> watch_;
   std::unique_ptr<mqtt::Timer> timer_;

@@ -21,6 +21,13 @@ using mqtt::ReasonCode;
 using mqtt::ToAbsl;
 using std::chrono::milliseconds;
 
+namespace {
+
+// How long handlers may take to end after they were cancelled by Stop().
+constexpr milliseconds kCancelGrace{1'000};
+
+}  // namespace
+
 Server::Impl::Impl(mqtt::Client& client, ServerOptions options)
     : options_(std::move(options)),
       environment_(client.environment()),
@@ -245,22 +252,33 @@ void Server::Impl::UnsubscribeAll(bool count) {
 void Server::Impl::CheckDrained() {
   if (!stop_done_) return;
   if (dispatcher_.running() == 0 && answers_under_way_ == 0 && unsubscribing_ == 0) return EndStop(absl::OkStatus());
+  if (cancelled_handlers_ > 0 && dispatcher_.running() == 0) return EndStop(PatienceOver());
   if (Now() < patience_until_) return;
-  if (dispatcher_.running() == 0) return EndStop(absl::OkStatus());
-  const std::size_t running = dispatcher_.running();
+  if (cancelled_handlers_ > 0 || dispatcher_.running() == 0) return EndStop(PatienceOver());
+  cancelled_handlers_ = dispatcher_.running();
+  patience_until_ = Now() + kCancelGrace;
   absl::Status why = absl::UnavailableError(absl::StrCat("server ", dispatcher_.instance(), " stopped"));
   SetOutcome(why, Outcome::kPerhaps);
-  Done done = std::exchange(stop_done_, Done());
-  phase_ = Phase::kStopped;
-  patience_until_ = mqtt::kNever;
   dispatcher_.CancelAll(why, Now());
-  done(absl::DeadlineExceededError(absl::StrCat(running, " handlers still ran and were cancelled")));
+  if (dispatcher_.running() == 0) EndStop(PatienceOver());
+}
+
+absl::Status Server::Impl::PatienceOver() const {
+  if (cancelled_handlers_ == 0) {
+    return absl::DeadlineExceededError(absl::StrCat("the broker has not acknowledged ", answers_under_way_,
+                                                    " answers and ", unsubscribing_, " ended subscriptions"));
+  }
+  const std::size_t running = dispatcher_.running();
+  return absl::DeadlineExceededError(
+      absl::StrCat(cancelled_handlers_, " handlers still ran and were cancelled",
+                   running == 0 ? "" : absl::StrCat("; ", running, " of them do not heed it and run on")));
 }
 
 void Server::Impl::EndStop(absl::Status status) {
   if (!stop_done_) return;
-  if (status.ok()) phase_ = Phase::kStopped;
+  if (!absl::IsCancelled(status)) phase_ = Phase::kStopped;
   patience_until_ = mqtt::kNever;
+  cancelled_handlers_ = 0;
   std::exchange(stop_done_, Done())(std::move(status));
 }
 

@@ -163,6 +163,7 @@ void ServerCall::State::Deliver(Answer answer) {
     if (const auto sink = place_.sink.lock()) sink->HandlerEnded(*this, std::move(answer));
     return;
   }
+  if (place_.sink.expired()) return;  // And its client's executor, perhaps.
   asio::post(place_.home, [self = shared_from_this(), answer = std::move(answer)]() mutable {
     if (const auto sink = self->place_.sink.lock()) sink->HandlerEnded(*self, std::move(answer));
   });

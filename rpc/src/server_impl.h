@@ -56,6 +56,7 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   void Drain(std::chrono::milliseconds patience, Done done);
   void CheckDrained();
   void EndStop(absl::Status status);
+  absl::Status PatienceOver() const;
   void AnswerSent(const absl::StatusOr<mqtt::ReasonCode>& result);
   void ConnectionIs(const mqtt::ConnectionState& state);
   void ArmTimer();
@@ -92,6 +93,7 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   std::size_t unsubscribing_ = 0;
   std::size_t answers_under_way_ = 0;
   mqtt::TimePoint patience_until_ = mqtt::kNever;
+  std::size_t cancelled_handlers_ = 0;  // By the end of patience.
 };
 
 }  // namespace mqttrpc

@@ -3,6 +3,7 @@
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/experimental/as_tuple.hpp>
+#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 
@@ -316,6 +317,50 @@ TEST_F(FailureTest, TheEndOfTheChannelEndsItsCallsAndTellsTheDevice) {
   Run();
   ExpectError(result, absl::StatusCode::kCancelled, Outcome::kPerhaps, false, "channel");
   EXPECT_EQ(log_of_handler_, "begin told aborted cancelled");
+}
+
+// While a reconnected channel ends the calls that its lost session took along.
+TEST_F(FailureTest, TheEndOfACallMayEndTheChannel) {
+  ServeOpen();
+  absl::Status ended;
+  channel_->Call<Reply>(kEcho, kEchoMethods[0], "dev-1", Ask("x"), Within(seconds(600)),
+                        [&](const absl::StatusOr<Reply>& reply) {
+                          ended = reply.status();
+                          channel_.reset();
+                        });
+  const Result other = Call(Ask("y"), Within(seconds(600)));
+  Run();
+  RestartBroker();
+  clock_.Advance(seconds(60));
+  EXPECT_EQ(ended.code(), absl::StatusCode::kUnavailable) << ended;
+  EXPECT_TRUE(other->has_value());
+}
+
+TEST_F(FailureTest, ACallBegunAtTheEndOfTheChannelEndsToo) {
+  ServeForEver();
+  Result again;
+  Channel& channel = *channel_;  // Still whole while its end completes calls.
+  channel.Call<Reply>(kEcho, kEchoMethods[0], "dev-1", Ask("x"), CallOptions(),
+                      [&](const absl::StatusOr<Reply>&) { again = CallOn(channel, Ask("again")); });
+  Run();
+  asio::post(caller_->executor(), [this] { channel_.reset(); });
+  Run();
+  ASSERT_NE(again, nullptr);
+  ExpectError(again, absl::StatusCode::kCancelled, Outcome::kNotExecuted, false, "channel");
+}
+
+TEST_F(FailureTest, ACancellationThatCannotGoOutIsNotKept) {
+  ServeForEver();
+  Spy();
+  const Result result = Call(Ask("x"), Within(seconds(5)));
+  Run();
+  caller_net_->set_down(true);
+  caller_net_->Cut();
+  clock_.Advance(seconds(5));
+  ExpectError(result, absl::StatusCode::kDeadlineExceeded, Outcome::kPerhaps, false);
+  caller_net_->set_down(false);
+  clock_.Advance(seconds(60));
+  EXPECT_THAT(Seen("rpc1/q/mqttrpc.test.Echo/dev-1/-cancel/"), testing::IsEmpty());
 }
 
 TEST_F(FailureTest, StartFailsWithBadOptionsAndOnlyOnce) {

@@ -7,7 +7,8 @@
 
 namespace mqttrpc::mqtt {
 
-// Borrowed: each must outlive what it is given to. Tests put in a manual clock
+// Borrowed: each must outlive what it is given to, and the executor's last run
+// after that: a client's end, for one, is posted there. Tests put in a manual clock
 // and a seed; the defaults are the system's, and no log.
 struct Environment {
   Environment() = default;

@@ -61,10 +61,12 @@ struct ChannelOptions {
 //   kDeadlineExceeded   no reply in time: perhaps, or not executed if there was no
 //                       connection to send it over
 //   kCancelled          the token's cancellation slot fired, or the channel ended;
-//                       the device is told to stop
+//                       the device is told to stop (of a pool, any one member is:
+//                       elsewhere the handler runs until its deadline)
 //   kUnimplemented      the device has no such method (not executed)
 //   kResourceExhausted  the device is at its limit (not executed, see RetryAfter);
-//                       the channel is; the request is larger than the broker takes
+//                       the channel or the client's queue is; the request is larger
+//                       than the broker takes
 //   kInvalidArgument    options, target or metadata not valid; the device could
 //                       not parse the request (not executed)
 //   kInternal           the reply does not parse

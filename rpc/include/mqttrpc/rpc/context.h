@@ -33,8 +33,12 @@ class ServerContext {
   // answer any more.
   virtual bool cancelled() const = 0;
 
-  // Calls `then` once when cancelled() becomes true, at once if it is. Coroutines
-  // need not: what they await is cancelled by itself.
+  // Calls `then` once when cancelled() becomes true, at once if it is, and not
+  // after the handler ended. For a coroutine it runs on executor(); for a plain
+  // function that runs elsewhere than on the client's executor it comes from
+  // there, at the same time as the function: lock nothing in it that the handler
+  // holds while it calls OnCancel(). Coroutines seldom need it: what they await
+  // is cancelled by itself.
   virtual void OnCancel(absl::AnyInvocable<void()> then) = 0;
 
   // Sent with the reply, also with an error.

@@ -39,20 +39,29 @@ struct ServerOptions {
   std::size_t maximum_calls = 1'000;
   std::chrono::milliseconds push_back{100};
 
-  // For a request that names no time: the method's timeout, else this.
+  // For a request that names no time: the method's timeout, else this; 0: none.
   std::chrono::milliseconds default_timeout{5'000};
 
   // Stored replies, by which a duplicated request is answered and not run
   // again; kept until its deadline and 60 s more. In bytes; the oldest go first.
   std::size_t reply_cache_bytes = 4 * 1024 * 1024;
 
-  // Where handlers run; empty: the client's executor, where they must not block.
+  // Where handlers run; empty: the client's executor, one after the other, where
+  // they must not block. Otherwise each call has a strand of its own there, so
+  // that handlers of one service run at the same time if its context has threads.
+  // Join that context before the client's own goes.
   asio::any_io_executor handler_executor;
 };
 
-// Serves. Any thread may use it; it lives on the client's executor. The client
-// and the services outlive the server. Destroying the server cancels what runs
-// and answers nothing any more.
+// Serves. Any thread may use it; it lives on the client's executor. One server
+// per client and name space: a second one would take the first one's calls.
+//
+// The client and the services outlive the server and its handlers. Destroying the
+// server cancels what runs and answers nothing any more. It waits for the plain
+// function that runs at the moment, not for coroutines: call Stop() first where a
+// coroutine handler uses what goes with the server. Not to be destroyed on the
+// client's executor while a plain function on handler_executor waits for that
+// executor, e.g. in a blocking call.
 class Server {
  public:
   explicit Server(mqtt::Client& client, ServerOptions options = ServerOptions());
@@ -64,8 +73,10 @@ class Server {
   void Add(Service& service);
 
   // Subscribes; completes when calls reach the services. Waits for the
-  // connection. Errors: kInvalidArgument for options; kPermissionDenied and
-  // others, as the broker refused a subscription.
+  // connection, without a limit of its own: cancel it by the token's slot. Once
+  // only, also after a failure. Errors: kInvalidArgument for options;
+  // kFailedPrecondition if it was started before; kCancelled; why the client gave
+  // up; kPermissionDenied and others, as the broker refused a subscription.
   template <typename Token = mqtt::DefaultToken>
   auto Start(Token&& token = Token()) {
     return mqtt::Initiate<absl::Status>(std::forward<Token>(token),
@@ -74,8 +85,9 @@ class Server {
 
   // Drains: unsubscribes, answers what still arrives with UNAVAILABLE (not
   // executed), waits for the running handlers up to `patience`, then cancels
-  // them. Completes when every answer is on its way: OkStatus, or
-  // kDeadlineExceeded if handlers had to be cancelled.
+  // them. Completes when no handler runs and every answer is acknowledged:
+  // OkStatus; or kDeadlineExceeded if patience ended before, then up to a second
+  // later, so that cancelled coroutines have ended too.
   template <typename Token = mqtt::DefaultToken>
   auto Stop(std::chrono::milliseconds patience, Token&& token = Token()) {
     return mqtt::Initiate<absl::Status>(
@@ -86,7 +98,8 @@ class Server {
   // The id that callers name. Known once Start() has completed.
   std::string instance() const;
 
-  // Handlers running now.
+  // Handlers running now. Like instance(), waits for the plain function that runs
+  // at the moment on the client's executor.
   std::size_t running_calls() const;
 
  private:
