@@ -33,11 +33,18 @@ if [[ ${#coroutines[@]} -gt 0 ]]; then
   queries=$(mktemp)
   trap 'rm -f "$queries"' EXIT
   for temporary in "initListExpr($record)" "conditionalOperator($record)" 'lambdaExpr(hasAnyCapture(lambdaCapture()))'; do
-    echo "match exprWithCleanups(isExpansionInMainFile(), hasDescendant(coawaitExpr()), hasDescendant($temporary.bind(\"x\")))"
+    echo "match exprWithCleanups(isExpansionInFileMatching(\"$PWD/\"), hasDescendant(coawaitExpr()), hasDescendant($temporary.bind(\"x\")))"
   done >"$queries"
-  found=$(printf '%s\0' "${coroutines[@]}" |
-    xargs -0 -n 1 -P "$(nproc)" clang-query-19 -p "$build" "${extra[@]}" -f "$queries" 2>/dev/null |
-    grep -E 'note: "x" binds here' | grep -v 'NOLINT' || true)
+  report=$(mktemp)
+  printf '%s\0' "${coroutines[@]}" |
+    xargs -0 -n 1 -P "$(nproc)" clang-query-19 -p "$build" "${extra[@]}" -f "$queries" >"$report" 2>&1 || {
+      cat "$report"
+      echo "lint: clang-query-19 failed"
+      exit 1
+    }
+  if grep -E ' error: ' "$report"; then exit 1; fi  # It reads on after a file that does not parse.
+  found=$(grep -E 'note: "x" binds here' "$report" | sort -u || true)
+  rm -f "$report"
   if [[ -n $found ]]; then
     echo "$found"
     echo "lint: name these temporaries before the co_await (docs/decisions/0006-coroutine-rules.md)"

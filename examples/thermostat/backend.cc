@@ -20,7 +20,7 @@ using google::protobuf::Empty;
 
 using Thermostat = demo::thermostat::v1::ThermostatStub;
 
-// Prints how a call ended and how long it took; false if nobody serves the device.
+// Prints how a call ended and how long it took; false if it never reached the device.
 class Report {
  public:
   explicit Report(std::string call) : call_(std::move(call)) {}
@@ -36,7 +36,7 @@ class Report {
     if (auto range = mqttrpc::DetailOf<TemperatureRange>(status)) {
       std::cout << "    detail: between " << range->minimum_celsius() << " and " << range->maximum_celsius() << '\n';
     }
-    return !absl::IsUnavailable(status);
+    return status.ok() || mqttrpc::OutcomeOf(status) != mqttrpc::Outcome::kNotExecuted;
   }
 
  private:
@@ -96,7 +96,10 @@ int main(int argc, char** argv) {
 
   asio::io_context io;
   bool present = false;
-  asio::co_spawn(io, Run(options, device), [&](std::exception_ptr, bool result) { present = result; });
+  asio::co_spawn(io, Run(options, device), [&](std::exception_ptr thrown, bool result) {
+    if (thrown) std::rethrow_exception(thrown);
+    present = result;
+  });
   io.run();
   return present ? 0 : 1;
 }

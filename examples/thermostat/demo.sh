@@ -40,11 +40,14 @@ echo "  serving as $(cat "$logs/ready")"
 
 echo "\$ thermostat-backend --broker $url --device kitchen"
 "$bin/thermostat-backend" --broker "$url" --device kitchen || fail "the backend did not find the device"
-echo "  (device) $(wait_for "$logs/device" "calibration ")"
+told=$(wait_for "$logs/device" "calibration given up")
+echo "  (device) calibration given up$told"
 
 echo "\$ kill %device"
 kill "$device"
 wait "$device" || fail "the device did not stop in good order"
 
 echo "\$ thermostat-backend --broker $url --device kitchen"
-if "$bin/thermostat-backend" --broker "$url" --device kitchen; then fail "the absent device was not noticed"; fi
+if "$bin/thermostat-backend" --broker "$url" --device kitchen >"$logs/absent"; then fail "the absent device was not noticed"; fi
+cat "$logs/absent"
+grep -q UNAVAILABLE "$logs/absent" || fail "the backend says something else"

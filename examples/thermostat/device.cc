@@ -69,6 +69,9 @@ class Thermostat final : public demo::thermostat::v1::ThermostatService {
 asio::awaitable<absl::Status> Serve(mqttrpc::mqtt::ClientOptions options) {
   auto executor = co_await asio::this_coro::executor;
   mqttrpc::mqtt::Client client(executor, options);
+  auto watch = client.WatchState([](const mqttrpc::mqtt::ConnectionState& state) {
+    if (state.kind == mqttrpc::mqtt::ConnectionState::Kind::kWaiting) std::cerr << state.why << "; trying again\n";
+  });
   client.Start();
 
   Thermostat thermostat;
@@ -94,7 +97,10 @@ int main(int argc, char** argv) {
 
   asio::io_context io;
   absl::Status status;
-  asio::co_spawn(io, Serve(options), [&](std::exception_ptr, absl::Status result) { status = result; });
+  asio::co_spawn(io, Serve(options), [&](std::exception_ptr thrown, absl::Status result) {
+    if (thrown) std::rethrow_exception(thrown);
+    status = result;
+  });
   io.run();
   if (!status.ok()) std::cerr << "thermostat-device: " << status << '\n';
   return status.ok() ? 0 : 1;
