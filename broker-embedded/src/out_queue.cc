@@ -14,6 +14,11 @@ namespace {
 constexpr std::size_t kBytesPerWrite = 256 * 1024;
 constexpr std::size_t kReferencesPerWrite = 31;
 
+// What a waiting message costs besides the shared message itself.
+std::size_t Charged(const Delivery& delivery) {
+  return sizeof(Delivery) + delivery.identifiers.size() * sizeof(delivery.identifiers.front());
+}
+
 // A capacity that std::string has without allocating.
 const std::size_t kNoCapacity = mqtt::WireBuffer().capacity();
 
@@ -43,7 +48,7 @@ OutQueue::Outcome OutQueue::Push(Delivery delivery) {
   if (bytes > maximum_packet_size_) return Outcome::kTooLarge;  // MQTT-3.1.2-24, MQTT-3.1.2-25
   if (!HasRoomFor(bytes) || budget_.exhausted()) return Outcome::kFull;
   message_bytes_ += bytes;
-  budget_.Take(sizeof(Delivery));
+  budget_.Take(Charged(delivery));
   open_.push(std::move(delivery));
   return Outcome::kQueued;
 }
@@ -89,7 +94,7 @@ void OutQueue::AppendRaw(std::string_view packet) {
 
 void OutQueue::Forget(const Delivery& delivery) {
   message_bytes_ -= PacketBytes(delivery);
-  budget_.Give(sizeof(Delivery));
+  budget_.Give(Charged(delivery));
 }
 
 void OutQueue::DropMessages() {

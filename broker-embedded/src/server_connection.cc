@@ -20,7 +20,9 @@ constexpr std::chrono::seconds kFarewell{5};
 }  // namespace
 
 std::string Quoted(std::string_view text) {
-  return absl::StrCat("\"", absl::Utf8SafeCHexEscape(mqtt::ToAbsl(text)), "\"");
+  constexpr std::size_t kMaximum = 128;  // A client does not decide how much is logged.
+  const bool cut = text.size() > kMaximum;
+  return absl::StrCat("\"", absl::Utf8SafeCHexEscape(mqtt::ToAbsl(text.substr(0, kMaximum))), cut ? "...\"" : "\"");
 }
 
 ServerConnection::ServerConnection(BrokerCore& core, Waker& waker, std::string peer, mqtt::TimePoint now)

@@ -319,7 +319,11 @@ void Subscriber::CancelAll(const absl::Status& why) {
 
 void Subscriber::Match(const Publish& publish, std::vector<std::shared_ptr<MessageHandler>>& receivers) const {
   const auto take = [&](const Entry& entry) {
-    if (entry.handler != nullptr && Matches(entry.match_filter, publish.topic_name)) receivers.push_back(entry.handler);
+    if (entry.handler == nullptr || !Matches(entry.match_filter, publish.topic_name)) return;
+    // Once, however often a broker names its identifier.
+    if (std::find(receivers.begin(), receivers.end(), entry.handler) == receivers.end()) {
+      receivers.push_back(entry.handler);
+    }
   };
   // An identifier may be of a session from before our time: the filter decides.
   publish.properties.ForEach([&](const PropertyView& each) {

@@ -217,9 +217,15 @@ void Channel::Impl::Arrived(const mqtt::MessageView& message) {
     info->instance = std::string(response->instance);
     info->metadata = std::move(response->metadata);
   }
+  // A responder does not choose which parser reads it.
+  const bool our_type = response->content_type == call->options.content_type;
   absl::Status status;
   if (response->status.code != 0) {
-    status = FromWire(response->status, message.payload, response->content_type);
+    status = FromWire(response->status, our_type ? message.payload : "", response->content_type);
+  } else if (!our_type) {
+    status = LocalStatus(absl::StatusCode::kInternal,
+                         absl::StrCat("answer of ", call->Name(), ": Content Type is not the request's"),
+                         Outcome::kExecuted);
   } else if (status = ReadPayload(message.payload, response->content_type, *call->reply); !status.ok()) {
     status = LocalStatus(absl::StatusCode::kInternal, absl::StrCat("answer of ", call->Name(), ": ", status.message()),
                          Outcome::kExecuted);

@@ -76,9 +76,12 @@ void Dispatcher::Arrived(const mqtt::MessageView& message, mqtt::TimePoint now) 
     refusal = absl::UnavailableError(absl::StrCat("server ", instance_, " is stopping"));
   }
   if (refusal.ok()) refusal = found.status;
-  if (refusal.ok() && running_count_ >= options_.maximum_calls) {
+  // What is answered but not sent counts: a handler must not run for an answer
+  // that has no way out.
+  const std::size_t under_way = running_count_ + shell_.answers_under_way();
+  if (refusal.ok() && under_way >= options_.maximum_calls) {
     refusal = absl::ResourceExhaustedError(
-        absl::StrCat("server ", instance_, " runs ", running_count_, " calls, its maximum"));
+        absl::StrCat("server ", instance_, " has ", under_way, " calls under way, its maximum"));
     SetRetryAfter(refusal, options_.push_back);
   }
   if (!refusal.ok()) return Refuse(request, std::move(refusal), qos, time);
@@ -116,7 +119,8 @@ void Dispatcher::Duplicate(const ReplyCache::Entry& entry, mqtt::TimePoint now) 
 void Dispatcher::CancelledByCaller(const RequestIn& request, mqtt::TimePoint now) {
   const ReplyCache::Entry* entry = cache_.Find(request.caller, *request.correlation_data);
   if (entry == nullptr || entry->running == nullptr) return;  // Over already, or never here.
-  const auto call = entry->running->shared_from_this();
+  const auto call = entry->running->weak_from_this().lock();
+  if (call == nullptr) return;  // It is just going, with the executor of its handler.
   absl::Status status = absl::CancelledError("cancelled by the caller");
   SetOutcome(status, Outcome::kPerhaps);
   GiveAnswer(*call, AnswerFor(status, call->content_type()), now);

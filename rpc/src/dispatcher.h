@@ -25,6 +25,8 @@ namespace mqttrpc {
 class DispatcherShell {
  public:
   virtual void SendAnswer(mqtt::Message message) = 0;
+  // How many of them the broker has not acknowledged.
+  virtual std::size_t answers_under_way() const { return 0; }
   virtual HandlerPlace PlaceForHandler() = 0;
   // Runs it there; before it returns if the place does not hop.
   virtual void RunHandler(Service& service, std::size_t method, std::shared_ptr<ServerCall::State> call) = 0;

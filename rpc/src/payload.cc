@@ -12,6 +12,30 @@ namespace {
 
 constexpr std::size_t kMaximumReason = 500;
 
+// Protobuf's JSON parser counts nested messages, not lists, and its work on a
+// nested Any grows with the square of the depth.
+constexpr int kMaximumJsonDepth = 32;
+
+// Whether brackets outside of strings nest deeper than that.
+bool NestsTooDeep(std::string_view json) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kMaximumJsonDepth) return true;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return false;
+}
+
 absl::Status Missing(const google::protobuf::Message& message) {
   return absl::InvalidArgumentError(
       absl::StrCat(message.GetDescriptor()->full_name(), " lacks required ", message.InitializationErrorString()));
@@ -45,6 +69,9 @@ absl::Status ReadPayload(std::string_view payload, ContentType content_type, goo
           absl::StrCat("payload of ", payload.size(), " bytes is not a ", message.GetDescriptor()->full_name()));
     }
   } else {
+    if (NestsTooDeep(payload)) {
+      return absl::InvalidArgumentError(absl::StrCat("JSON nests deeper than ", kMaximumJsonDepth, " levels"));
+    }
     google::protobuf::util::JsonParseOptions options;
     options.ignore_unknown_fields = false;
     const auto read = google::protobuf::util::JsonStringToMessage(std::string(payload), &message, options);

@@ -29,6 +29,7 @@ struct Heading {
   bool transformed = false;  // rpc-enc or rpc-sec: the payload is not what it seems.
   absl::Status metadata_status;
   Metadata metadata;
+  std::size_t metadata_bytes = 0;
 };
 
 void Keep(std::optional<std::string_view>& into, std::string_view value) {
@@ -49,6 +50,16 @@ void TakeOurs(UserPropertyView property, Heading& heading) {
   if (property.name == rpc1::kEncoding || property.name == rpc1::kSecurity) heading.transformed = true;
 }
 
+// Kept as long as the call runs, so a peer must not make it large.
+absl::Status TooMuchMetadata(Heading& heading, const PropertyView& property) {
+  constexpr std::size_t kMaximumEntries = 128;
+  constexpr std::size_t kMaximumBytes = 32 * 1024;
+  heading.metadata_bytes += property.text.size() + property.value.size();
+  if (heading.metadata.size() < kMaximumEntries && heading.metadata_bytes <= kMaximumBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("metadata has over ", kMaximumEntries, " entries or ", kMaximumBytes, " bytes"));
+}
+
 Heading ReadHeading(const mqtt::PropertiesView& properties) {
   Heading heading;
   properties.ForEach([&heading](const PropertyView& each) {
@@ -61,7 +72,8 @@ Heading ReadHeading(const mqtt::PropertiesView& properties) {
       default: return;
     }
     if (each.text.starts_with(kReservedPrefix)) return TakeOurs({each.text, each.value}, heading);
-    absl::Status taken = TakeMetadata({each.text, each.value}, heading.metadata);
+    absl::Status taken = TooMuchMetadata(heading, each);
+    if (taken.ok()) taken = TakeMetadata({each.text, each.value}, heading.metadata);
     if (!taken.ok() && heading.metadata_status.ok()) heading.metadata_status = std::move(taken);
   });
   return heading;

@@ -36,6 +36,7 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
 
   // DispatcherShell
   void SendAnswer(mqtt::Message message) override;
+  std::size_t answers_under_way() const override { return answers_under_way_; }
   HandlerPlace PlaceForHandler() override;
   void RunHandler(Service& service, std::size_t method, std::shared_ptr<ServerCall::State> call) override;
 

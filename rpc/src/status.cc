@@ -164,8 +164,12 @@ std::string ErrorPayload(const absl::Status& status, ContentType content_type, b
 }
 
 absl::Status FromWire(const WireStatus& wire, std::string_view payload, ContentType content_type) {
+  // JSON is slow to read, and an Any in it may hide more: a large one is not looked into.
+  constexpr std::size_t kMaximumJson = 64 * 1024;
+  constexpr int kMaximumDetails = 32;
   Status message;
-  const bool parsed = !payload.empty() && ReadPayload(payload, content_type, message).ok();
+  const bool wanted = !payload.empty() && (content_type == ContentType::kProtobuf || payload.size() <= kMaximumJson);
+  const bool parsed = wanted && ReadPayload(payload, content_type, message).ok();
   // The payload has the text uncut.
   const std::string& text = parsed && !message.message().empty() ? message.message() : wire.text;
   absl::Status status(static_cast<absl::StatusCode>(wire.code), text);
@@ -175,7 +179,8 @@ absl::Status FromWire(const WireStatus& wire, std::string_view payload, ContentT
   facts.retry_after = wire.retry_after;
   Write(status, kCallUrl, facts);
   if (!parsed) return status;
-  for (const google::protobuf::Any& detail : message.details()) {
+  for (int i = 0; i < std::min(message.details_size(), kMaximumDetails); ++i) {
+    const google::protobuf::Any& detail = message.details(i);
     // Only types: a peer must not write the payloads that are ours.
     if (!std::string_view(detail.type_url()).starts_with(mqtt::ToStd(kTypeUrl))) continue;
     status.SetPayload(detail.type_url(), absl::Cord(detail.value()));

@@ -116,6 +116,20 @@ TEST_F(ClientSubscribeTest, DispatchesByIdentifierToEachHandlerItNames) {
   EXPECT_THAT(messages_, ElementsAre("plus:a/b", "shared:a/b"));
 }
 
+// A broker may name it as often as a packet holds; the work stays the same.
+TEST_F(ClientSubscribeTest, ARepeatedIdentifierCallsItsHandlerOnce) {
+  StartConnected();
+  SubscribeTo("a", Record("once"));
+  Properties properties;
+  for (int i = 0; i < 100; ++i) properties.Add(property::kSubscriptionIdentifier, 1);
+  Publish publish;
+  publish.topic_name = "a";
+  publish.properties = properties;
+  peer_->Send(publish);
+  Run();
+  EXPECT_THAT(messages_, ElementsAre("once:a"));
+}
+
 TEST_F(ClientSubscribeTest, DispatchesByFilterWithoutIdentifiers) {
   Properties properties;
   properties.Set(property::kSubscriptionIdentifierAvailable, 0);

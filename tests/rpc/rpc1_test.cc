@@ -93,6 +93,20 @@ TEST(Rpc1RequestTest, AMethodMayChooseQoS0) {
   EXPECT_EQ(Codec().EncodeRequest(request, "").qos, mqtt::QoS::kAtMostOnce);
 }
 
+// A caller must not make the server keep much beside its payload.
+TEST(Rpc1RequestTest, TooMuchMetadataIsRefusedAndNotKept) {
+  mqtt::Message many = PlainRequest();
+  for (int i = 0; i < 200; ++i) AddUserProperty(many, "k", "");
+  mqtt::Message large = PlainRequest();
+  AddUserProperty(large, "k", std::string(40'000, 'x'));
+  for (const mqtt::Message& message : {many, large}) {
+    const auto decoded = Codec().DecodeRequest(View(message));
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    EXPECT_EQ(decoded->refusal.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_LE(decoded->metadata.size(), 128u);
+  }
+}
+
 TEST(Rpc1RequestTest, MetadataKeepsOrderAndRepeatsBothWays) {
   Metadata metadata;
   metadata.Add("b", "1");

@@ -363,6 +363,30 @@ TEST_F(FailureTest, ACancellationThatCannotGoOutIsNotKept) {
   EXPECT_THAT(Seen("rpc1/q/mqttrpc.test.Echo/dev-1/-cancel/"), testing::IsEmpty());
 }
 
+// Else a responder would choose which of the caller's parsers it talks to.
+TEST_F(FailureTest, AnAnswerInAnotherContentTypeIsNotParsed) {
+  mqtt::Client& device = Plain("dev-9", "rpc1/q/+/dev-9/+/+");
+  Open();
+  const auto answer = [&](const char* status) {
+    mqtt::Message message(std::string(*inbox_.back().properties.Get(mqtt::property::kResponseTopic)),
+                          R"({"text":"x","code":9,"message":"from JSON"})");
+    message.properties.Set(mqtt::property::kCorrelationData,
+                           *inbox_.back().properties.Get(mqtt::property::kCorrelationData));
+    message.properties.Set(mqtt::property::kContentType, "application/json");
+    if (*status != 0) message.properties.Add(mqtt::property::kUserProperty, {"rpc-status", status});
+    Publish(device, std::move(message));
+  };
+  const Result good = Call(Ask("x"), CallOptions(), "dev-9");
+  Run();
+  answer("");
+  ExpectError(good, absl::StatusCode::kInternal, Outcome::kExecuted, false, "Content Type");
+  const Result bad = Call(Ask("x"), CallOptions(), "dev-9");
+  Run();
+  answer("9");
+  ExpectError(bad, absl::StatusCode::kFailedPrecondition, Outcome::kPerhaps, true);
+  EXPECT_EQ((*bad)->status().message(), "");
+}
+
 TEST_F(FailureTest, StartFailsWithBadOptionsAndOnlyOnce) {
   ServerOptions options;
   options.instance = "_all";

@@ -34,8 +34,8 @@ struct ServerOptions {
   // Also takes calls for `_`, shared with the other members of the pool.
   bool join_pool = true;
 
-  // Handlers running at a time; further calls are answered RESOURCE_EXHAUSTED
-  // with `push_back`, not executed.
+  // Handlers running at a time, and answers that the broker has not acknowledged
+  // yet; further calls are answered RESOURCE_EXHAUSTED with `push_back`, not executed.
   std::size_t maximum_calls = 1'000;
   std::chrono::milliseconds push_back{100};
 
