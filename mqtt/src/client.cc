@@ -17,7 +17,7 @@ std::string_view NameOf(ConnectionState::Kind kind) {
 }
 
 Client::Client(asio::any_io_executor executor, ClientOptions options)
-    : impl_(std::make_shared<Impl>(std::move(executor), std::move(options))) {}
+    : impl_(std::make_shared<Impl>(executor, std::move(options))) {}
 
 Client::~Client() { impl_->End(); }
 
@@ -26,21 +26,24 @@ void Client::Start() {
 }
 
 void Client::StartPublish(Message message, Completion<absl::StatusOr<ReasonCode>> done) {
-  PublishOperation operation(impl_->Claim(done.slot()), std::move(message), std::move(done));
+  const OperationId id = impl_->Claim(done.slot());
+  PublishOperation operation(id, std::move(message), std::move(done));
   impl_->Run(
       [operation = std::move(operation)](ClientCore& core, TimePoint) mutable { core.Publish(std::move(operation)); });
 }
 
 void Client::StartSubscribe(Subscription subscription, MessageHandler handler,
                             Completion<absl::StatusOr<ReasonCode>> done) {
-  SubscribeOperation operation(impl_->Claim(done.slot()), std::move(subscription), std::move(handler), std::move(done));
+  const OperationId id = impl_->Claim(done.slot());
+  SubscribeOperation operation(id, std::move(subscription), std::move(handler), std::move(done));
   impl_->Run([operation = std::move(operation)](ClientCore& core, TimePoint) mutable {
     core.Subscribe(std::move(operation));
   });
 }
 
 void Client::StartUnsubscribe(std::string topic_filter, Completion<absl::StatusOr<ReasonCode>> done) {
-  UnsubscribeOperation operation(impl_->Claim(done.slot()), std::move(topic_filter), std::move(done));
+  const OperationId id = impl_->Claim(done.slot());
+  UnsubscribeOperation operation(id, std::move(topic_filter), std::move(done));
   impl_->Run([operation = std::move(operation)](ClientCore& core, TimePoint) mutable {
     core.Unsubscribe(std::move(operation));
   });

@@ -132,7 +132,7 @@ void ClientCore::Closed(absl::Status why, TimePoint now) {
   switch (phase_) {
     case Phase::kStopped:
     case Phase::kWaiting: return;
-    case Phase::kClosing: return EndClosing(std::move(why), now);
+    case Phase::kClosing: return EndClosing(why, now);
     case Phase::kDialling:
     case Phase::kHandshaking:
     case Phase::kConnected: return Lost(std::move(why), now);
@@ -155,7 +155,7 @@ void ClientCore::BeginClosing(ReasonCode code, TimePoint now, Duration limit) {
   deadline_ = now + limit;
 }
 
-void ClientCore::EndClosing(absl::Status sent, TimePoint now) {
+void ClientCore::EndClosing(const absl::Status& sent, TimePoint now) {
   if (!std::exchange(stop_after_closing_, false)) return Lost(closing_why_, now);
   std::vector<Completion<absl::Status>> disconnecting = std::exchange(disconnecting_, {});
   Stop(absl::OkStatus(), absl::CancelledError("client disconnected"));

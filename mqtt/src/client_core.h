@@ -72,7 +72,7 @@ class ClientCore {
   void Dial(TimePoint now);
   void Lost(absl::Status why, TimePoint now);
   void BeginClosing(ReasonCode code, TimePoint now, Duration limit);
-  void EndClosing(absl::Status sent, TimePoint now);
+  void EndClosing(const absl::Status& sent, TimePoint now);
   void Stop(absl::Status why, const absl::Status& pending);
   void CancelAll(const absl::Status& pending);
   void DropStream();

@@ -36,9 +36,9 @@ class Client::Impl::WatchHandle final : public StateWatch {
   std::shared_ptr<Watcher> watcher_;
 };
 
-Client::Impl::Impl(asio::any_io_executor executor, ClientOptions options)
+Client::Impl::Impl(const asio::any_io_executor& executor, ClientOptions options)
     : options_(std::move(options)),
-      strand_(std::move(executor)),
+      strand_(executor),
       core_(options_, *options_.environment.random, *options_.environment.log),
       timer_(options_.environment.clock->NewTimer(strand_)) {
   ConnectionState state;

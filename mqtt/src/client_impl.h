@@ -19,7 +19,7 @@ namespace mqttrpc::mqtt {
 // command like any other, so nothing waits for it.
 class Client::Impl final : public std::enable_shared_from_this<Impl>, private Transport::Handler {
  public:
-  Impl(asio::any_io_executor executor, ClientOptions options);
+  Impl(const asio::any_io_executor& executor, ClientOptions options);
 
   // --- Any thread.
   // Calls `command(core, now)` on the strand: at once if this is the strand.

@@ -187,7 +187,7 @@ absl::StatusOr<std::optional<Event>> ClientCore::OnPublish(const mqtt::Publish& 
   delivery.message.retain = publish.retain;
   delivery.message.dup = publish.dup;
   delivery.message.properties = publish.properties;
-  return std::optional<Event>(std::move(delivery));
+  return std::optional<Event>(delivery);
 }
 
 // MQTT-4.3.2-4. Meanwhile the application may have ended the connection.

@@ -10,7 +10,7 @@ namespace {
 
 class SystemTimer final : public Timer {
  public:
-  explicit SystemTimer(asio::any_io_executor executor) : state_(std::make_shared<State>(std::move(executor))) {}
+  explicit SystemTimer(const asio::any_io_executor& executor) : state_(std::make_shared<State>(executor)) {}
   ~SystemTimer() override { state_->Disarm(); }
 
   void Arm(TimePoint when, absl::AnyInvocable<void()> fire) override { state_->Arm(when, std::move(fire)); }
@@ -19,7 +19,7 @@ class SystemTimer final : public Timer {
  private:
   // Outlives the timer while Asio still holds its wait.
   struct State : std::enable_shared_from_this<State> {
-    explicit State(asio::any_io_executor executor) : timer(std::move(executor)) {}
+    explicit State(const asio::any_io_executor& executor) : timer(executor) {}
 
     void Arm(TimePoint to, absl::AnyInvocable<void()> then) {
       if (to == kNever) return Disarm();
@@ -70,7 +70,7 @@ class TheSystemClock final : public Clock {
  public:
   TimePoint Now() const override { return std::chrono::steady_clock::now(); }
   std::unique_ptr<Timer> NewTimer(asio::any_io_executor executor) override {
-    return std::make_unique<SystemTimer>(std::move(executor));
+    return std::make_unique<SystemTimer>(executor);
   }
 };
 

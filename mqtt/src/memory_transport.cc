@@ -11,7 +11,7 @@ namespace {
 
 // What a Write() may leave unread at the other end and still count as written,
 // as a socket's send buffer would.
-constexpr std::size_t kBufferBytes = 64 * 1024;
+constexpr std::size_t kBufferBytes = std::size_t{64} * 1024;
 
 // Both ends and what is under way between them. An end's handler is called by
 // Turn() alone, on that end's executor; the lock guards the rest and is never

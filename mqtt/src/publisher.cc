@@ -12,7 +12,7 @@ namespace {
 
 // What may lie in the buffer before more messages wait in the queue, where they
 // can still be cancelled.
-constexpr std::size_t kBufferBytes = 256 * 1024;
+constexpr std::size_t kBufferBytes = std::size_t{256} * 1024;
 
 absl::Status CheckMessage(const Message& message) {
   if (message.qos == QoS::kExactlyOnce) return absl::UnimplementedError("QoS 2");

@@ -1,5 +1,9 @@
 #include "tcp_transport.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <array>
 #include <utility>
 #include <vector>
@@ -13,7 +17,7 @@ namespace {
 
 using asio::ip::tcp;
 
-constexpr std::size_t kScratchBytes = 64 * 1024;
+constexpr std::size_t kScratchBytes = std::size_t{64} * 1024;
 // Reads in a row before the other streams of the thread have their turn.
 constexpr int kReadsPerTurn = 4;
 
@@ -49,7 +53,7 @@ std::string NameOf(const tcp::endpoint& endpoint) {
 // so that the transport may go at any time.
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
-  Stream(tcp::socket socket, Clock& clock) : socket_(std::move(socket)), clock_(clock) {
+  Stream(tcp::socket socket, Clock& clock, TcpAcks acks) : socket_(std::move(socket)), clock_(clock), acks_(acks) {
     asio::error_code ignored;
     socket_.set_option(tcp::no_delay(true), ignored);
     socket_.non_blocking(true, ignored);
@@ -119,7 +123,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
       if (error && error != asio::error::operation_aborted) return self->ReportClosed(error);
       if (!self->WantsBytes()) return;
       if (!error) self->ReadAvailable();
-      if (self->WantsBytes()) self->WaitReadable();
+      if (!self->WantsBytes()) return;
+      self->Acknowledge();
+      self->WaitReadable();
     });
   }
 
@@ -133,6 +139,15 @@ class Stream : public std::enable_shared_from_this<Stream> {
       if (handler_ != nullptr) handler_->OnBytes(std::span(scratch.data(), size));
       if (size < kScratchBytes) return;
     }
+  }
+
+  // Sends nothing if an answer has just carried the acknowledgement.
+  void Acknowledge() {
+#ifdef TCP_QUICKACK
+    if (acks_ != TcpAcks::kAtOnce) return;
+    const int on = 1;  // Holds for a while only, so it is said again each time.
+    (void)setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+#endif
   }
 
   void WriteSome() {
@@ -171,6 +186,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   tcp::socket socket_;
   tcp::endpoint peer_;
   Clock& clock_;
+  [[maybe_unused]] const TcpAcks acks_;
   Transport::Handler* handler_ = nullptr;  // Null: no callback may follow.
   bool paused_ = false;
   bool waiting_ = false;    // For readability.
@@ -198,8 +214,8 @@ class TcpTransport final : public Transport {
 
 }  // namespace
 
-std::unique_ptr<Transport> NewTcpTransport(tcp::socket socket, Clock& clock) {
-  return std::make_unique<TcpTransport>(std::make_shared<Stream>(std::move(socket), clock));
+std::unique_ptr<Transport> NewTcpTransport(tcp::socket socket, Clock& clock, TcpAcks acks) {
+  return std::make_unique<TcpTransport>(std::make_shared<Stream>(std::move(socket), clock, acks));
 }
 
 }  // namespace mqttrpc::mqtt

@@ -29,7 +29,7 @@ class ClientCancelTest : public ClientTest {
 TEST_F(ClientCancelTest, AQueuedPublishIsRemoved) {
   MakeClient();
   client_->Publish(Message("t", "gone"), Cancellable(result_));
-  client_->Publish(Message("t", "stays"), [](CodeOr) {});
+  client_->Publish(Message("t", "stays"), [](const CodeOr&) {});
   Run();
   Cancel();
   EXPECT_THAT(*result_, kIsCancelled);
@@ -62,7 +62,7 @@ TEST_F(ClientCancelTest, APublishUnderWayEndsButItsPacketIdStaysInUse) {
   const PacketId first = peer_->Expect<Publish>().packet_id;
   Cancel();
   EXPECT_THAT(*result_, kIsCancelled);
-  client_->Publish(Message("t", "1"), [](CodeOr) {});
+  client_->Publish(Message("t", "1"), [](const CodeOr&) {});
   Run();
   EXPECT_EQ(peer_->Names(), "") << "the broker still counts the first";
   Ack(first);
@@ -182,7 +182,7 @@ TEST_F(ClientDisconnectTest, EndsAtOnceWithoutAConnection) {
 TEST_F(ClientDisconnectTest, ToAPeerThatDoesNotReadEndsInTime) {
   StartConnected();
   peer_->PauseReading();
-  client_->Publish(Message("t", std::string(100'000, 'x'), QoS::kAtMostOnce), [](CodeOr) {});
+  client_->Publish(Message("t", std::string(100'000, 'x'), QoS::kAtMostOnce), [](const CodeOr&) {});
   std::optional<absl::Status> done;
   client_->Disconnect(Into(done));
   Run();

@@ -321,7 +321,7 @@ TEST_F(ClientConnectTest, PingsAlsoWhenItSendsButHearsNothing) {
   options_.keep_alive = seconds(60);
   StartConnected();
   for (int i = 0; i < 9; ++i) {
-    client_->Publish(Message("t", "x", QoS::kAtMostOnce), [](CodeOr) {});
+    client_->Publish(Message("t", "x", QoS::kAtMostOnce), [](const CodeOr&) {});
     clock_.Advance(seconds(5));
   }
   EXPECT_THAT(peer_->Names(), HasSubstr("PINGREQ"));

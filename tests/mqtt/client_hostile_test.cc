@@ -91,7 +91,7 @@ TEST_F(ClientRefusesTest, MoreThanItsReceiveMaximum) {
 }
 TEST_F(ClientRefusesTest, AnAcknowledgementOfTheWrongKind) {
   StartConnected();
-  client_->Publish(Message("t", "x"), [](CodeOr) {});
+  client_->Publish(Message("t", "x"), [](const CodeOr&) {});
   Run();
   SubAck ack;
   ack.packet_id = peer_->Expect<Publish>().packet_id;

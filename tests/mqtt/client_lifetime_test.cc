@@ -59,7 +59,7 @@ TEST_F(ClientEndTest, DestroyingInAMessageHandlerIsSafe) {
 
 TEST_F(ClientEndTest, DestroyingInACompletionOrAWatcherIsSafe) {
   StartConnected();
-  client_->Publish(Message("t", "x", QoS::kAtMostOnce), [this](CodeOr) { client_.reset(); });
+  client_->Publish(Message("t", "x", QoS::kAtMostOnce), [this](const CodeOr&) { client_.reset(); });
   Run();
   EXPECT_EQ(client_, nullptr);
   MakeClient();
@@ -73,14 +73,14 @@ TEST_F(ClientEndTest, DestroyingInACompletionOrAWatcherIsSafe) {
 
 TEST_F(ClientEndTest, DisconnectingInAMessageHandlerSendsNothingBehindDisconnect) {
   StartConnected();
-  SubscribeTo("a", [this](const MessageView&) { client_->Disconnect([](absl::Status) {}); });
+  SubscribeTo("a", [this](const MessageView&) { client_->Disconnect([](const absl::Status&) {}); });
   SendMessage("a", "1", 1, 1);
   EXPECT_EQ(peer_->Names(), "DISCONNECT");  // MQTT-3.14.4-1
 }
 
 TEST_F(ClientEndTest, AnEventLoopThatNeverRunsAgainLeaksNothing) {
   StartConnected();
-  client_->Publish(Message("t", "x"), [](CodeOr) {});
+  client_->Publish(Message("t", "x"), [](const CodeOr&) {});
 }
 
 // --- Completion tokens ----------------------------------------------------------------

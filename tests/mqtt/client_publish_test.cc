@@ -65,7 +65,7 @@ TEST_F(ClientPublishTest, QoS0LostWithItsConnectionIsUnavailable) {
 TEST_F(ClientPublishTest, OneTurnsMessagesGoOutInOneWrite) {
   StartConnected();
   const int before = peer_->reads();
-  for (int i = 0; i < 100; ++i) client_->Publish(Message("t", std::to_string(i)), [](CodeOr) {});
+  for (int i = 0; i < 100; ++i) client_->Publish(Message("t", std::to_string(i)), [](const CodeOr&) {});
   Run();
   EXPECT_EQ(peer_->reads(), before + 1);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(peer_->Expect<Publish>().payload, std::to_string(i));
@@ -124,8 +124,8 @@ TEST_F(ClientPublishTest, KeepsToTheBrokersReceiveMaximumAndStillSendsOtherPacke
   Properties properties;
   properties.Set(property::kReceiveMaximum, 2);
   StartConnected(properties);
-  for (int i = 0; i < 4; ++i) client_->Publish(Message("t", std::to_string(i)), [](CodeOr) {});
-  client_->Subscribe(Subscription("s"), [](const MessageView&) {}, [](CodeOr) {});
+  for (int i = 0; i < 4; ++i) client_->Publish(Message("t", std::to_string(i)), [](const CodeOr&) {});
+  client_->Subscribe(Subscription("s"), [](const MessageView&) {}, [](const CodeOr&) {});
   Run();
   EXPECT_EQ(peer_->Names(), "SUBSCRIBE PUBLISH PUBLISH");
   peer_->Expect<Subscribe>();
@@ -206,11 +206,11 @@ TEST_F(ClientPublishTest, ALostSessionGetsThemAsNewMessagesBeforeTheQueue) {
   StartConnected();
   std::optional<CodeOr> result;
   client_->Publish(Message("t", "0"), Into(result));
-  client_->Publish(Message("t", "1"), [](CodeOr) {});
+  client_->Publish(Message("t", "1"), [](const CodeOr&) {});
   Run();
   peer_->Drop();
   Run();
-  client_->Publish(Message("t", "2"), [](CodeOr) {});
+  client_->Publish(Message("t", "2"), [](const CodeOr&) {});
   WaitForNextTry();
   AcceptConnect();
   SendConnAck(false);
@@ -228,7 +228,7 @@ TEST_F(ClientPublishTest, ALostSessionGetsThemAsNewMessagesBeforeTheQueue) {
 // MQTT-4.9.0-2
 TEST_F(ClientPublishTest, RepetitionKeepsToASmallerReceiveMaximum) {
   StartConnected();
-  for (int i = 0; i < 3; ++i) client_->Publish(Message("t", std::to_string(i)), [](CodeOr) {});
+  for (int i = 0; i < 3; ++i) client_->Publish(Message("t", std::to_string(i)), [](const CodeOr&) {});
   Run();
   Properties properties;
   properties.Set(property::kReceiveMaximum, 1);
@@ -245,7 +245,8 @@ TEST_F(ClientPublishTest, MoreThanTheBufferHoldsIsSentAsTheTransportTakesIt) {
   const std::string payload(100'000, 'x');
   int completed = 0;
   for (int i = 0; i < 50; ++i) {
-    client_->Publish(Message("t", payload, QoS::kAtMostOnce), [&](CodeOr result) { completed += result.ok() ? 1 : 0; });
+    client_->Publish(Message("t", payload, QoS::kAtMostOnce),
+                     [&](const CodeOr& result) { completed += result.ok() ? 1 : 0; });
   }
   Run();
   EXPECT_LT(completed, 10);

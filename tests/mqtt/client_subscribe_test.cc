@@ -7,7 +7,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 class ClientSubscribeTest : public ClientTest {
  protected:
@@ -225,7 +224,7 @@ TEST_F(ClientSubscribeTest, UnsubscribeTellsThatThereWasNothing) {
 TEST_F(ClientSubscribeTest, SubscribingRightBehindUnsubscribeKeepsTheNewHandler) {
   StartConnected();
   SubscribeTo("a", Record("old"));
-  client_->Unsubscribe("a", [](CodeOr) {});
+  client_->Unsubscribe("a", [](const CodeOr&) {});
   client_->Subscribe(Subscription("a"), Record("new"), Into(result_));
   Run();
   AnswerUnsubscribe();
@@ -237,7 +236,7 @@ TEST_F(ClientSubscribeTest, SubscribingRightBehindUnsubscribeKeepsTheNewHandler)
 TEST_F(ClientSubscribeTest, AHandlerMayUnsubscribeItself) {
   StartConnected();
   SubscribeTo("a", [this](const MessageView& message) {
-    client_->Unsubscribe("a", [](CodeOr) {});
+    client_->Unsubscribe("a", [](const CodeOr&) {});
     messages_.push_back(std::string(message.payload));
   });
   SendMessage("a", "1", 0, 1);
@@ -305,7 +304,7 @@ TEST_F(ClientSubscribeTest, ARefusedResubscriptionIsLoggedAndTriedAtTheNextSessi
   Reconnect(false);
   AnswerSubscribe(ReasonCode::kNotAuthorized);
   EXPECT_THAT(log_.lines().back(), HasSubstr("warning event=subscription_lost topic_filter=\"a\""));
-  client_->Publish(Message("t", ""), [](CodeOr) {});
+  client_->Publish(Message("t", ""), [](const CodeOr&) {});
   Run();
   EXPECT_EQ(peer_->Names(), "PUBLISH");
   Reconnect(false);

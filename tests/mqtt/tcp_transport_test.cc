@@ -79,6 +79,7 @@ TEST_F(TcpTransportTest, WritesAGatherOfManyPiecesWholeAndInOrder) {
   std::string expected;
   for (int i = 0; i < 300; ++i) expected += pieces.emplace_back(std::to_string(i) + ",");
   std::vector<std::span<const std::byte>> gather;
+  gather.reserve(pieces.size());
   for (const std::string& piece : pieces) gather.push_back(std::as_bytes(std::span(piece)));
   transport_->Write(gather);
   EXPECT_EQ(recorder_.written, 0) << "called from inside Write";
@@ -88,7 +89,8 @@ TEST_F(TcpTransportTest, WritesAGatherOfManyPiecesWholeAndInOrder) {
 
 TEST_F(TcpTransportTest, ContinuesAWriteThatTheKernelTookInPart) {
   transport_->Start(recorder_);
-  const std::string sent(20'000'000, 'x');
+  std::string sent;
+  sent.resize(20'000'000, 'x');
   WriteText(*transport_, sent);
   std::string got(sent.size(), '\0');
   bool read = false;

@@ -84,7 +84,7 @@ struct ClientOptions {
   // What may wait for the connection or for the broker's Receive Maximum.
   // Beyond either, Publish answers kResourceExhausted.
   std::size_t maximum_queued_messages = 10'000;
-  std::size_t maximum_queued_bytes = 16 * 1024 * 1024;
+  std::size_t maximum_queued_bytes = std::size_t{16} * 1024 * 1024;
 
   Connector* connector = &TcpConnector();  // Borrowed.
   Environment environment;                 // Borrowed parts.
