@@ -97,42 +97,39 @@ TEST_F(MemoryTransportTest, MayBeDestroyedInItsCallbacks) {
   EXPECT_EQ(near_, nullptr);
 }
 
-// Each end sends 2,000 messages as fast as OnWritten() allows, on its own thread.
-TEST(MemoryTransportThreadsTest, TwoThreadsExchangeAStreamInOrder) {
+// 2,000 messages as fast as OnWritten() allows; each end has a thread of its own.
+TEST(MemoryTransportThreadsTest, AStreamBetweenTwoThreadsArrivesInOrder) {
   struct End {
     asio::io_context io;
+    asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(io);
     StreamRecorder recorder;
     std::unique_ptr<Transport> transport;
-    std::string message;
-    int sent = 0;
-    void Send() {
-      if (sent == 2'000) return transport->Close();
-      message = std::to_string(sent++) + ",";
-      WriteText(*transport, message);
-    }
   };
-  End ends[2];
-  std::tie(ends[0].transport, ends[1].transport) =
-      MemoryTransportPair(ends[0].io.get_executor(), ends[1].io.get_executor());
-  std::string expected;
-  for (int i = 0; i < 2'000; ++i) expected += std::to_string(i) + ",";
-  // One end only receives, so that its reader is there until the other closed.
-  End& sender = ends[0];
-  End& reader = ends[1];
-  sender.recorder.on_written = [&] { sender.Send(); };
+  End sender, reader;
+  std::tie(sender.transport, reader.transport) =
+      MemoryTransportPair(sender.io.get_executor(), reader.io.get_executor());
+  std::string expected, message;
+  int sent = 0;
+  const auto send = [&] {
+    if (sent == 2'000) {
+      sender.transport->Close();
+      return sender.work.reset();
+    }
+    message = std::to_string(sent++) + ",";
+    expected += message;
+    WriteText(*sender.transport, message);
+  };
+  sender.recorder.on_written = send;
+  reader.recorder.on_closed = [&] { reader.work.reset(); };
   asio::post(sender.io, [&] {
     sender.transport->Start(sender.recorder);
-    sender.Send();
+    send();
   });
   asio::post(reader.io, [&] { reader.transport->Start(reader.recorder); });
-  auto work = asio::make_work_guard(reader.io);
-  reader.recorder.on_closed = [&] { work.reset(); };
-  std::thread other([&] { reader.io.run(); });
-  auto sender_work = asio::make_work_guard(sender.io);
-  std::thread first([&] { sender.io.run(); });
-  other.join();
-  sender_work.reset();
-  first.join();
+  std::thread sending([&] { sender.io.run(); });
+  std::thread reading([&] { reader.io.run(); });
+  sending.join();
+  reading.join();
   EXPECT_EQ(reader.recorder.received, expected);
   EXPECT_TRUE(reader.recorder.closed->ok());
 }
