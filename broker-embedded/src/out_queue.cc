@@ -155,6 +155,7 @@ void OutQueue::Collect(mqtt::TimePoint now, std::vector<std::span<const std::byt
   }
   if (from < writing_.size()) gather.push_back(mqtt::AsBytes(std::string_view(writing_).substr(from)));
   writing_active_ = !gather.empty();
+  writing_since_ = now;
   if (!writing_active_) buffers_.Give(std::exchange(writing_, {}));
 }
 

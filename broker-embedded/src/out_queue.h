@@ -72,7 +72,8 @@ class OutQueue {
   void Written();
 
   bool writing() const { return writing_active_; }
-  bool idle() const { return !writing_active_ && own_.empty(); }  // Messages may still wait.
+  mqtt::TimePoint writing_since() const { return writing_since_; }  // Only if writing().
+  bool idle() const { return !writing_active_ && own_.empty(); }    // Messages may still wait.
   // Our own packets alone fill the queue: the client reads nothing.
   bool overflowing() const { return own_.size() > limits_.bytes; }
   std::size_t waiting_messages() const { return open_.size() + held_.size(); }
@@ -112,6 +113,7 @@ class OutQueue {
   std::vector<Reference> references_;
   std::size_t writing_bytes_ = 0;
   bool writing_active_ = false;
+  mqtt::TimePoint writing_since_{};
 
   struct Nothing {};
   mqtt::InFlight<Nothing> unacknowledged_;  // Only the identifiers: sessions end with the connection.

@@ -1,5 +1,6 @@
 #include "server_connection.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -195,8 +196,14 @@ mqtt::TimePoint ServerConnection::deadline() const {
     case State::kFinished: return last_packet_at_ + kFarewell;
     case State::kConnected: break;
   }
-  if (terms_.keep_alive == 0 || reading_paused_) return mqtt::kNever;
-  return last_packet_at_ + std::chrono::milliseconds(1500) * terms_.keep_alive;  // MQTT-3.1.2-22
+  if (terms_.keep_alive == 0 || reading_paused_) return WriteDeadline();
+  const mqtt::TimePoint silent = last_packet_at_ + std::chrono::milliseconds(1500) * terms_.keep_alive;
+  return std::min(silent, WriteDeadline());  // MQTT-3.1.2-22
+}
+
+// A client that takes nothing holds memory that others need, however alive it sounds.
+mqtt::TimePoint ServerConnection::WriteDeadline() const {
+  return out_.writing() ? out_.writing_since() + core_.options.write_timeout : mqtt::kNever;
 }
 
 void ServerConnection::OnReadingResumed(mqtt::TimePoint now) {
@@ -212,6 +219,10 @@ void ServerConnection::OnDeadline(mqtt::TimePoint now) {
       Finish(absl::DeadlineExceededError("no CONNECT in time"), now);
       break;
     case State::kConnected:
+      if (now >= WriteDeadline()) {
+        Disconnect(ReasonCode::kQuotaExceeded, "took none of what was sent for too long", now);
+        break;
+      }
       Disconnect(ReasonCode::kKeepAliveTimeout,
                  absl::StrCat("silent for 1.5 times the keep alive of ", terms_.keep_alive, " s"), now);
       break;

@@ -69,6 +69,7 @@ class ServerConnection final : public RouteTarget {
   OutQueue::Readiness ReadinessFor(const Delivery& delivery) const override;
 
  private:
+  mqtt::TimePoint WriteDeadline() const;
   enum class State { kAwaitingConnect, kConnected, kFinished };
 
   void HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now);

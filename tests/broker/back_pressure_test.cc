@@ -108,6 +108,26 @@ TEST_F(BrokerBackPressureTest, ListensToAPausedPublisherAgainAfterAWhile) {
   EXPECT_GT(broker().statistics().messages_dropped, 3'000u);
 }
 
+// Its pings alone would keep it for ever, and its queue with it.
+TEST_F(BrokerBackPressureTest, EndsAClientThatTakesNothingForTooLong) {
+  mqtt::Connect connect = ConnectAs("frozen");
+  connect.keep_alive = 0;
+  auto frozen = Connected(connect);
+  Subscribe(*frozen, "t");
+  auto slow = Connected("slow");
+  Subscribe(*slow, "t");
+  auto publisher = Connected("publisher");
+  frozen->Freeze();
+  slow->Freeze();
+  for (int i = 0; i < 500; ++i) Send(*publisher, PublishOf("t", PayloadOf(i)));
+  EXPECT_EQ(broker().statistics().connections, 3u);
+  clock_.Advance(seconds(20));
+  slow->Thaw();
+  Settle();
+  clock_.Advance(seconds(11));
+  EXPECT_EQ(broker().statistics().connections, 2u);
+}
+
 TEST_F(BrokerBackPressureTest, EndsAClientThatReadsNoAcknowledgements) {
   options_.maximum_queued_bytes = 10'000;
   auto client = Connected("me");

@@ -25,6 +25,10 @@ struct BrokerOptions {
   // From accepting a stream to its whole CONNECT; then it is closed.
   std::chrono::milliseconds connect_timeout{10'000};
 
+  // How long one write, of about 256 KiB at most, may take: a client that takes
+  // less is disconnected with 0x97, since what waits for it is memory of all.
+  std::chrono::milliseconds write_timeout{30'000};
+
   // Keep Alive in seconds above which, and instead of 0 (never), the broker puts
   // its own (Server Keep Alive). 0: clients' values stand.
   std::uint16_t maximum_keep_alive = 0;
