@@ -47,7 +47,7 @@ absl::Status Channel::Impl::CheckOptions() const {
 
 void Channel::Impl::Open() {
   if (!options_status_.ok()) return;  // Every call says so.
-  const Lock lock(mutex_);
+  const Turn turn(*this);
   watch_ = client_->WatchState([weak = weak_from_this()](const mqtt::ConnectionState& state) {
     if (const auto self = weak.lock()) self->ConnectionIs(state);
   });
@@ -55,7 +55,7 @@ void Channel::Impl::Open() {
 
 void Channel::Impl::Close() {
   std::unique_ptr<mqtt::StateWatch> watch;  // Ends unlocked: it may wait for ConnectionIs().
-  const Lock lock(mutex_);
+  const Turn turn(*this);
   closing_ = true;
   table_.EndAll(absl::CancelledError("channel is gone"));
   if (!response_topic_.empty()) client_->Unsubscribe(response_topic_, [](const absl::StatusOr<ReasonCode>&) {});
@@ -65,11 +65,21 @@ void Channel::Impl::Close() {
   asio::dispatch(executor_, [timer = std::shared_ptr<mqtt::Timer>(std::move(timer_))] {});
 }
 
+Channel::Impl::Turn::Turn(Impl& impl) : impl_(impl), lock_(impl.mutex_) { ++impl_.turns_; }
+
+// The user's code runs when the state is consistent and the lock is free.
+Channel::Impl::Turn::~Turn() {
+  if (--impl_.turns_ > 0) return;
+  std::vector<Ended> ended = std::exchange(impl_.ended_, {});
+  lock_.unlock();
+  for (auto& [done, status] : ended) done(std::move(status));
+}
+
 // --- Connection
 
 void Channel::Impl::ConnectionIs(const mqtt::ConnectionState& state) {
   using Kind = mqtt::ConnectionState::Kind;
-  const Lock lock(mutex_);
+  const Turn turn(*this);
   if (client_ == nullptr) return;
   if (state.kind == Kind::kConnected) {
     caller_ = IdFrom(state.client_id);
@@ -97,7 +107,7 @@ void Channel::Impl::SubscribeInbox() {
       [weak = weak_from_this()](const absl::StatusOr<ReasonCode>& result) {
         const auto self = weak.lock();
         if (self == nullptr) return;
-        const Lock lock(self->mutex_);
+        const Turn turn(*self);
         if (self->client_ == nullptr) return;
         self->table_.InboxSettled(result.status());
         self->ArmTimer();
@@ -121,7 +131,7 @@ void Channel::Impl::Start(std::shared_ptr<ChannelCall> call, asio::cancellation_
 }
 
 void Channel::Impl::Begin(const std::shared_ptr<ChannelCall>& call) {
-  const Lock lock(mutex_);
+  const Turn turn(*this);
   PendingCall* const before = std::exchange(starting_, call.get());
   if (closing_) {
     Complete(*call, LocalStatus(absl::StatusCode::kCancelled, "channel is gone", Outcome::kNotExecuted));
@@ -134,7 +144,7 @@ void Channel::Impl::Begin(const std::shared_ptr<ChannelCall>& call) {
 }
 
 void Channel::Impl::CancelCall(ChannelCall& call) {
-  const Lock lock(mutex_);
+  const Turn turn(*this);
   if (client_ != nullptr) table_.Cancel(call);
 }
 
@@ -181,7 +191,7 @@ void Channel::Impl::Send(PendingCall& base) {
 }
 
 void Channel::Impl::SendingEnded(ChannelCall& call, int attempt, const absl::StatusOr<ReasonCode>& result) {
-  const Lock lock(mutex_);
+  const Turn turn(*this);
   table_.SendingEnded(call, attempt, result);
 }
 
@@ -203,7 +213,7 @@ void Channel::Impl::SendCancel(PendingCall& call) {
 // --- Answers coming in
 
 void Channel::Impl::Arrived(const mqtt::MessageView& message) {
-  const Lock lock(mutex_);
+  const Turn turn(*this);
   if (client_ == nullptr) return;
   absl::StatusOr<ResponseIn> response = codec_.DecodeResponse(message);
   if (!response.ok()) return Debug("answer_dropped", ToStd(response.status().message()));
@@ -235,7 +245,10 @@ void Channel::Impl::Arrived(const mqtt::MessageView& message) {
 
 void Channel::Impl::Complete(PendingCall& base, absl::Status status) {
   auto& call = static_cast<ChannelCall&>(base);
-  if (&call != starting_) return std::exchange(call.done, nullptr)(std::move(status));
+  if (&call != starting_) {
+    ended_.emplace_back(std::exchange(call.done, nullptr), std::move(status));
+    return;
+  }
   asio::post(executor_,
              [done = std::move(call.done), status = std::move(status)]() mutable { done(std::move(status)); });
 }
@@ -256,7 +269,7 @@ void Channel::Impl::ArmTimer() {
 }
 
 void Channel::Impl::TimerFired() {
-  const Lock lock(mutex_);
+  const Turn turn(*this);
   if (client_ == nullptr) return;
   armed_ = mqtt::kNever;
   table_.TimeIs(Now());

@@ -6,6 +6,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <absl/functional/any_invocable.h>
 #include <asio/cancellation_signal.hpp>
@@ -33,7 +35,7 @@ struct ChannelCall final : PendingCall {
 
 // Everything happens on the client's executor and under `mutex_`, which therefore
 // is free, except for Close(), which may come from another thread. Recursive,
-// since a call's end may start the next call or end the channel.
+// since the client may answer at once. No user code runs under it.
 class Channel::Impl final : public CallShell, public std::enable_shared_from_this<Impl> {
  public:
   Impl(mqtt::Client& client, ChannelOptions options);
@@ -56,7 +58,21 @@ class Channel::Impl final : public CallShell, public std::enable_shared_from_thi
   void Complete(PendingCall& call, absl::Status status) override;
 
  private:
-  using Lock = std::lock_guard<std::recursive_mutex>;
+  // An end of a call, with how it ended.
+  using Ended = std::pair<absl::AnyInvocable<void(absl::Status)>, absl::Status>;
+
+  // Holds the lock; the outermost one runs the ends of calls behind it.
+  class Turn {
+   public:
+    explicit Turn(Impl& impl);
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    Impl& impl_;
+    std::unique_lock<std::recursive_mutex> lock_;
+  };
 
   void Begin(const std::shared_ptr<ChannelCall>& call);
   void CancelCall(ChannelCall& call);
@@ -80,6 +96,8 @@ class Channel::Impl final : public CallShell, public std::enable_shared_from_thi
   const Rpc1 codec_;
 
   std::recursive_mutex mutex_;
+  int turns_ = 0;  // Nested.
+  std::vector<Ended> ended_;
   mqtt::Client* client_;  // Null after Close().
   bool closing_ = false;  // Close() ends the calls: no new one may begin.
   CallTable table_;

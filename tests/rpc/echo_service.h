@@ -1,6 +1,7 @@
 // A service written by hand as the plugin would write it.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <utility>
 
@@ -31,7 +32,7 @@ class EchoService final : public Service {
   };
   std::function<Coroutine(ServerContext&, const Question&)> coroutine;
   std::function<void(ServerCall)> raw;  // Takes the call as it is.
-  int calls = 0;
+  std::atomic<int> calls = 0;
 
   const ServiceInfo& info() const override { return kEcho; }
 
