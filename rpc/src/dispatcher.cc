@@ -35,9 +35,7 @@ std::size_t PacketSize(const mqtt::Message& message) {
 Dispatcher::Dispatcher(const ServerOptions& options, const CallCodec& codec, DispatcherShell& shell, mqtt::LogSink& log)
     : options_(options), codec_(codec), shell_(shell), log_(log), cache_(options.reply_cache_bytes) {}
 
-Dispatcher::~Dispatcher() {
-  while (ServerCall::State* call = running_.front()) Forget(*call);
-}
+Dispatcher::~Dispatcher() { ForgetAll(); }
 
 void Dispatcher::Add(Service& service) { services_[std::string(service.info().name)] = &service; }
 
@@ -168,7 +166,12 @@ void Dispatcher::HandlerLost(ServerCall::State& call) {
   if (call.entry != nullptr) cache_.Finish(*std::exchange(call.entry, nullptr), std::nullopt);
 }
 
+void Dispatcher::ForgetAll() {
+  while (ServerCall::State* call = running_.front()) Forget(*call);
+}
+
 void Dispatcher::Forget(ServerCall::State& call) {
+  if (!call.linked()) return;
   LinkedList<ServerCall::State>::Remove(call);
   --running_count_;
   deadlines_.Cancel(call);

@@ -61,6 +61,9 @@ class Dispatcher {
 
   // Cancels every handler; those that still owe an answer give `why`, or none if it is OK.
   void CancelAll(const absl::Status& why, mqtt::TimePoint now);
+  // Handlers that still run end unheard. Before the server goes, under its lock:
+  // a call may end on another thread at any time.
+  void ForgetAll();
 
   mqtt::TimePoint Next() const { return deadlines_.Next(); }
   void TimeIs(mqtt::TimePoint now);

@@ -88,6 +88,7 @@ void Server::Impl::Close() {
     EndStart(absl::CancelledError("server is gone"));
     EndStop(absl::CancelledError("server is gone"));
     dispatcher_.CancelAll(absl::OkStatus(), Now());
+    dispatcher_.ForgetAll();
     watch = std::move(watch_);
     client_ = nullptr;
     // Timers are used on their executor only.

@@ -65,7 +65,9 @@ ServerCall::State::State(HandlerPlace place, RequestIn&& request, std::string_vi
 }
 
 ServerCall::State::~State() {
-  if (!linked()) return;
+  // Elsewhere than at home only the server may tell, under its lock; one that is
+  // gone has forgotten us before.
+  if (!place_.hop && !linked()) return;
   if (const auto sink = place_.sink.lock()) sink->HandlerLost(*this);
 }
 
@@ -163,7 +165,6 @@ void ServerCall::State::Deliver(Answer answer) {
     if (const auto sink = place_.sink.lock()) sink->HandlerEnded(*this, std::move(answer));
     return;
   }
-  if (place_.sink.expired()) return;  // And its client's executor, perhaps.
   asio::post(place_.home, [self = shared_from_this(), answer = std::move(answer)]() mutable {
     if (const auto sink = self->place_.sink.lock()) sink->HandlerEnded(*self, std::move(answer));
   });
