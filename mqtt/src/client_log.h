@@ -1,6 +1,7 @@
 // Builds log lines: key=value, with values nobody can break out of.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -12,9 +13,11 @@
 
 namespace mqttrpc::mqtt {
 
-// `text`, perhaps a peer's, in quotes; control characters and quotes escaped.
+// `text`, perhaps a peer's, in quotes; control characters and quotes escaped,
+// and cut where it gets too long for a log.
 inline std::string Quoted(std::string_view text) {
-  return absl::StrCat("\"", absl::Utf8SafeCEscape(ToAbsl(text)), "\"");
+  constexpr std::size_t kMost = 512;
+  return absl::StrCat("\"", absl::Utf8SafeCEscape(ToAbsl(text.substr(0, kMost))), text.size() > kMost ? "...\"" : "\"");
 }
 
 // Calls `build` only if somebody wants the line.
