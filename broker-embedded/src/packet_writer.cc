@@ -1,4 +1,4 @@
-#include "out_queue.h"
+#include "packet_writer.h"
 
 #include <utility>
 
@@ -14,137 +14,98 @@ namespace {
 constexpr std::size_t kBytesPerWrite = 256 * 1024;
 constexpr std::size_t kReferencesPerWrite = 31;
 
-// What a waiting message costs besides the shared message itself.
-std::size_t Charged(const Delivery& delivery) {
-  return sizeof(Delivery) + delivery.identifiers.size() * sizeof(delivery.identifiers.front());
-}
-
 // A capacity that std::string has without allocating.
 const std::size_t kNoCapacity = mqtt::WireBuffer().capacity();
 
 }  // namespace
 
-OutQueue::OutQueue(Limits limits, MemoryBudget& budget, BufferPool& buffers, Counters& counters)
-    : limits_(limits), budget_(budget), buffers_(buffers), counters_(counters) {}
+PacketWriter::PacketWriter(MemoryBudget& budget, BufferPool& buffers, Counters& counters)
+    : budget_(budget), buffers_(buffers), counters_(counters), aliases_(budget) {}
 
-OutQueue::~OutQueue() {
-  DropMessages();
-  budget_.Give(own_.size() + writing_.size());
+PacketWriter::~PacketWriter() { budget_.Give(own_.size() + writing_.size()); }
+
+void PacketWriter::SetPeer(const PeerLimits& peer) {
+  peer_ = peer;
+  aliases_.set_maximum(peer.topic_alias_maximum);
 }
 
-void OutQueue::SetPeerLimits(std::uint16_t receive_maximum, std::uint32_t maximum_packet_size) {
-  receive_maximum_ = receive_maximum;
-  maximum_packet_size_ = maximum_packet_size;
-}
-
-// One message always has: else those over the limit would never arrive.
-bool OutQueue::HasRoomFor(std::size_t bytes) const {
-  if (waiting_messages() >= limits_.messages) return false;
-  return message_bytes_ + writing_bytes_ == 0 || waiting_bytes() + bytes <= limits_.bytes;
-}
-
-OutQueue::Outcome OutQueue::Push(Delivery delivery) {
-  const std::size_t bytes = PacketBytes(delivery);
-  if (bytes > maximum_packet_size_) return Outcome::kTooLarge;  // MQTT-3.1.2-24, MQTT-3.1.2-25
-  if (!HasRoomFor(bytes) || budget_.exhausted()) return Outcome::kFull;
-  message_bytes_ += bytes;
-  budget_.Take(Charged(delivery));
-  open_.push(std::move(delivery));
-  return Outcome::kQueued;
-}
-
-OutQueue::Readiness OutQueue::ReadinessFor(const Delivery& delivery) const {
-  const std::size_t bytes = PacketBytes(delivery);
-  if (bytes > maximum_packet_size_ || !HasRoomFor(bytes)) return Readiness::kNever;
-  if (delivery.qos == mqtt::QoS::kAtMostOnce) return Readiness::kNow;
-  return unacknowledged_.size() + waiting_messages() < receive_maximum_ ? Readiness::kNow : Readiness::kLater;
-}
-
-mqtt::WireBuffer& OutQueue::Own() {
+mqtt::WireBuffer& PacketWriter::Own() {
   if (own_.empty() && own_.capacity() == kNoCapacity) own_ = buffers_.Take();
   return own_;
 }
 
-absl::Status OutQueue::Append(const mqtt::Packet& packet) {
+absl::Status PacketWriter::Append(const mqtt::Packet& packet) {
   mqtt::WireBuffer& out = Own();
   const std::size_t before = out.size();
-  if (absl::Status status = mqtt::EncodePacket(packet, mqtt::Sender::kServer, out); !status.ok()) return status;
+  absl::Status status = mqtt::EncodePacket(packet, mqtt::Sender::kServer, out, peer_.version);
+  if (!status.ok()) return status;
   const std::size_t bytes = out.size() - before;
-  if (bytes > maximum_packet_size_) {  // MQTT-3.1.2-24
+  if (bytes > peer_.maximum_packet_size) {  // MQTT-3.1.2-24
     out.resize(before);
     return absl::ResourceExhaustedError(
-        absl::StrCat("packet is ", bytes, " bytes; client takes ", maximum_packet_size_));
+        absl::StrCat("packet is ", bytes, " bytes; client takes ", peer_.maximum_packet_size));
   }
   budget_.Take(bytes);
   return absl::OkStatus();
 }
 
-void OutQueue::AppendPubAck(mqtt::PacketId packet_id, mqtt::ReasonCode reason_code) {
+void PacketWriter::AppendPubAck(mqtt::PacketId packet_id, mqtt::ReasonCode reason_code) {
   mqtt::WireBuffer& out = Own();
   const std::size_t before = out.size();
-  mqtt::EncodePubAck(packet_id, reason_code, out);
+  mqtt::EncodePubAck(packet_id, reason_code, out, peer_.version);
   budget_.Take(out.size() - before);
   ++unsent_pub_acks_;
 }
 
-void OutQueue::AppendRaw(std::string_view packet) {
-  Own().append(packet);
-  budget_.Take(packet.size());
-}
-
-void OutQueue::Forget(const Delivery& delivery) {
-  message_bytes_ -= PacketBytes(delivery);
-  budget_.Give(Charged(delivery));
-}
-
-void OutQueue::DropMessages() {
-  for (Fifo<Delivery>* queue : {&held_, &open_}) {
-    while (!queue->empty()) Forget(queue->pop());
+// Appends the packet to writing_; returns the end of it that stays where it is.
+std::string_view PacketWriter::Encode(const Outbox::Outgoing& next, mqtt::TimePoint now) {
+  if (!next.delivery.message) {
+    mqtt::PubRel release;
+    release.packet_id = next.packet_id;
+    // Cannot fail: no strings, no properties.
+    (void)mqtt::EncodePacket(release, mqtt::Sender::kServer, writing_, peer_.version);
+    return {};
   }
-}
-
-bool OutQueue::TakeNext(mqtt::TimePoint now, Delivery& next) {
-  for (;;) {
-    if (!held_.empty() && WindowOpen()) {
-      next = held_.pop();
-    } else if (open_.empty()) {
-      return false;
-    } else {
-      next = open_.pop();
-      if (next.qos != mqtt::QoS::kAtMostOnce && !WindowOpen()) {
-        held_.push(std::move(next));  // MQTT-3.3.4-9; what follows goes on (MQTT-3.3.4-10).
-        continue;
-      }
-    }
-    Forget(next);
-    if (!next.message->ExpiredAt(now)) return true;
-    counters_.messages_dropped.Add();  // MQTT-3.3.2-5
+  PublishHead head;
+  head.version = peer_.version;
+  head.packet_id = next.packet_id;
+  head.dup = next.dup;
+  // An alias may make the packet longer: not over what the client takes.
+  if (peer_.topic_alias_maximum != 0 &&
+      PacketBytes(next.delivery, peer_.version) + kTopicAliasBytes + 2 <= peer_.maximum_packet_size) {
+    const AliasTable::Choice choice = aliases_.For(next.delivery.message->topic_name());
+    head.topic_alias = choice.alias;
+    head.topic_name_left_out = choice.known;
   }
+  counters_.messages_sent.Add();
+  return AppendPublish(next.delivery, head, now, writing_);
 }
 
-void OutQueue::EncodeMessages(mqtt::TimePoint now) {
-  Delivery next;
+void PacketWriter::EncodeMessages(Outbox& outbox, mqtt::TimePoint now) {
+  Outbox::Outgoing next;
   std::size_t referenced = 0;
   while (writing_.size() + referenced < kBytesPerWrite && references_.size() < kReferencesPerWrite &&
-         TakeNext(now, next)) {
-    mqtt::PacketId packet_id = 0;
-    if (next.qos != mqtt::QoS::kAtMostOnce) packet_id = *unacknowledged_.Add(Nothing());  // The window is open.
-    const std::string_view rest = AppendPublish(next, packet_id, now, writing_);
-    counters_.messages_sent.Add();
+         outbox.Next(now, next)) {
+    const std::string_view rest = Encode(next, now);
     if (rest.empty()) continue;
     referenced += rest.size();
-    references_.push_back(Reference{writing_.size(), rest, std::move(next.message)});
+    references_.push_back(Reference{writing_.size(), rest, std::move(next.delivery.message)});
   }
-  writing_bytes_ = writing_.size() + referenced;
+  counters_.bytes_sent.Add(writing_.size() + referenced);
 }
 
-void OutQueue::Collect(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather) {
+void PacketWriter::Collect(Outbox* outbox, mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather) {
   gather.clear();
-  if (writing_active_ || (own_.empty() && waiting_messages() == 0)) return;
+  const bool messages = outbox != nullptr && outbox->has_work();
+  if (writing_active_ || (own_.empty() && !messages)) return;
   writing_ = std::exchange(Own(), mqtt::WireBuffer());
   unsent_pub_acks_ = 0;
   const std::size_t charged = writing_.size();
-  EncodeMessages(now);
+  if (messages) {
+    EncodeMessages(*outbox, now);
+  } else {
+    counters_.bytes_sent.Add(charged);
+  }
   budget_.Take(writing_.size() - charged);
 
   std::size_t from = 0;
@@ -159,11 +120,10 @@ void OutQueue::Collect(mqtt::TimePoint now, std::vector<std::span<const std::byt
   if (!writing_active_) buffers_.Give(std::exchange(writing_, {}));
 }
 
-void OutQueue::Written() {
+void PacketWriter::Written() {
   budget_.Give(writing_.size());
   buffers_.Give(std::exchange(writing_, {}));
   references_ = {};
-  writing_bytes_ = 0;
   writing_active_ = false;
 }
 
