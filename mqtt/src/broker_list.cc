@@ -53,6 +53,7 @@ bool BrokerList::Failed() {
   position_ = (position_ + 1) % in_use_.size();
   if (tried_ < in_use_.size()) return true;
   tried_ = 0;
+  redirects_ = 0;
   if (in_use_ != home_) GoHome();
   return false;
 }
@@ -69,9 +70,9 @@ bool BrokerList::Follow(std::string_view reference, bool for_good) {
   return true;
 }
 
-void BrokerList::Lost(bool lasted) {
+void BrokerList::Lost() {
   tried_ = 0;
-  if (lasted) redirects_ = 0;
+  redirects_ = 0;
   if (in_use_ != home_) GoHome();
 }
 

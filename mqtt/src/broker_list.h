@@ -36,9 +36,11 @@ class BrokerList {
   // reference is not to be followed; nothing has changed then.
   bool Follow(std::string_view reference, bool for_good);
 
-  // A connection was lost that had been accepted; it `lasted`: it was no link of
-  // a chain of references.
-  void Lost(bool lasted);
+  // A connection was lost that had been accepted, and the back-off is due.
+  void Lost();
+
+  // A connection lasted: it was no link of a chain of references.
+  void Lasted() { redirects_ = 0; }
 
  private:
   void GoHome();
@@ -47,8 +49,8 @@ class BrokerList {
   std::vector<std::string> home_;    // The application's, or where it moved to.
   std::vector<std::string> in_use_;  // That, or a reference for the time being.
   std::size_t position_ = 0;
-  std::size_t tried_ = 0;  // In this round.
-  unsigned redirects_ = 0;
+  std::size_t tried_ = 0;   // In this round.
+  unsigned redirects_ = 0;  // In a row, without a back-off.
 };
 
 }  // namespace mqttrpc::mqtt

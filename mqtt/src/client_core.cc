@@ -229,7 +229,7 @@ void ClientCore::Lost(absl::Status why, TimePoint now) {
     if (taken_over && takeovers_ == options_.maximum_takeovers) return Stop(why, why);
   }
   bool at_once = std::exchange(redirected_, false);
-  if (!at_once && connected) brokers_.Lost(lasted);
+  if (!at_once && connected) brokers_.Lost();
   if (!at_once && !connected) at_once = brokers_.Failed();
   DropStream();
   phase_ = Phase::kWaiting;

@@ -101,7 +101,7 @@ class ClientCore {
   absl::Status OnConnAck(const ConnAck& connack, TimePoint now);
   void OnRefused(const ConnAck& connack, TimePoint now);
   void OnDisconnect(const mqtt::Disconnect& disconnect, TimePoint now);
-  void FollowReference(ReasonCode code, PropertiesView properties);
+  void FollowReference(ReasonCode code, PropertiesView properties, TimePoint now);
   absl::StatusOr<std::optional<Event>> OnPublish(mqtt::Publish publish);
   void Refuse(absl::Status why, TimePoint now);
 

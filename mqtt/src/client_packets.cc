@@ -154,12 +154,13 @@ absl::Status ClientCore::OnPacket(const Packet& packet, TimePoint now) {
 void ClientCore::OnDisconnect(const mqtt::Disconnect& disconnect, TimePoint now) {
   absl::Status why = StatusOf(disconnect.reason_code, disconnect.properties, "the broker disconnected us");
   if (why.ok()) why = absl::UnavailableError("the broker disconnected us");
-  FollowReference(disconnect.reason_code, disconnect.properties);
+  FollowReference(disconnect.reason_code, disconnect.properties, now);
   Lost(std::move(why), now);
 }
 
-void ClientCore::FollowReference(ReasonCode code, PropertiesView properties) {
+void ClientCore::FollowReference(ReasonCode code, PropertiesView properties, TimePoint now) {
   if (code != ReasonCode::kUseAnotherServer && code != ReasonCode::kServerMoved) return;
+  if (connected_at_ != kNever && now - connected_at_ >= options_.backoff_reset) brokers_.Lasted();
   const auto reference = properties.Get(property::kServerReference);
   if (reference.has_value()) redirected_ = brokers_.Follow(*reference, code == ReasonCode::kServerMoved);
 }
@@ -196,7 +197,7 @@ absl::Status ClientCore::OnConnAck(const ConnAck& connack, TimePoint now) {
 void ClientCore::OnRefused(const ConnAck& connack, TimePoint now) {
   absl::Status why =
       StatusOf(connack.reason_code, connack.properties, absl::StrCat(brokers_.current(), " refused the connection"));
-  FollowReference(connack.reason_code, connack.properties);
+  FollowReference(connack.reason_code, connack.properties, now);
   if (!IsFinal(connack.reason_code)) return Lost(std::move(why), now);
   Stop(why, why);
 }

@@ -38,8 +38,8 @@ struct ClientOptions {
 
   // Whether to go where a broker sends us: 0x9C Use another server for one
   // connection, 0x9D Server moved for good (MQTT 4.11). Never to another URL
-  // scheme. After `maximum_redirects` without a connection that lasted
-  // `backoff_reset`, the client goes back to its own list.
+  // scheme. After `maximum_redirects` in a row, none of which led to a connection
+  // that lasted `backoff_reset`, the client waits and goes back to its own list.
   bool follow_server_reference = true;
   unsigned maximum_redirects = 4;
 
