@@ -47,7 +47,7 @@ TEST_F(ClientConnectTest, SendsEveryOptionInConnect) {
   EXPECT_EQ(connect.properties.Get(property::kMaximumPacketSize), 9999u);
   EXPECT_EQ(connect.properties.Get(property::kRequestResponseInformation), 1);
   EXPECT_EQ(connect.properties.UserProperty("site"), "4");
-  EXPECT_FALSE(connect.properties.Has(PropertyId::kTopicAliasMaximum)) << "we keep no aliases";
+  EXPECT_EQ(connect.properties.Get(property::kTopicAliasMaximum), options_.topic_alias_maximum);
 }
 
 TEST_F(ClientConnectTest, TellsEachStateInOrderAndWhatConnAckSaid) {
@@ -105,6 +105,7 @@ TEST_F(ClientConnectTest, KeepsTheClientIdThatTheBrokerAssigned) {
   EXPECT_EQ(AcceptConnect().client_id, "auto-1");
 }
 
+// MQTT-3.1.2-4
 TEST_F(ClientConnectTest, StartsCleanOnceThenResumes) {
   StartConnected();
   peer_->Drop();
@@ -138,6 +139,7 @@ TEST_F(ClientConnectTest, UntilConnectedWaitsAndThenAnswersAtOnce) {
   EXPECT_THAT(*after, IsOk());
 }
 
+// MQTT-4.13.2-1
 TEST_F(ClientConnectTest, GivesUpOnARefusalThatAnotherTryCannotMend) {
   for (const ReasonCode code :
        {ReasonCode::kMalformedPacket, ReasonCode::kUnsupportedProtocolVersion, ReasonCode::kClientIdentifierNotValid,

@@ -66,7 +66,6 @@ TEST_F(ClientSubscribeTest, RefusesBadFiltersAndWhatItCannotDo) {
   EXPECT_THAT(subscribe(Subscription("")), invalid);
   EXPECT_THAT(subscribe(Subscription("a/#/b")), invalid);
   EXPECT_THAT(subscribe(Subscription("$share//a")), invalid);
-  EXPECT_THAT(subscribe(Subscription("a", QoS::kExactlyOnce)), StatusIs(absl::StatusCode::kUnimplemented));
   Subscription no_local("$share/g/a");  // MQTT-3.8.3-4
   no_local.no_local = true;
   EXPECT_THAT(subscribe(no_local), invalid);
@@ -91,6 +90,20 @@ TEST_F(ClientSubscribeTest, AsksNoBrokerForWhatItSaysItHasNot) {
   Run();
   EXPECT_THAT(*shared, HasReasonCode(ReasonCode::kSharedSubscriptionsNotSupported));
   EXPECT_THAT(*wildcard, HasReasonCode(ReasonCode::kWildcardSubscriptionsNotSupported));
+  EXPECT_EQ(peer_->Names(), "");
+}
+
+// MQTT-3.2.2-15
+TEST_F(ClientSubscribeTest, SendsNoRequestOverTheBrokersMaximumPacketSize) {
+  Properties properties;
+  properties.Set(property::kMaximumPacketSize, 50u);
+  StartConnected(properties);
+  std::optional<CodeOr> unsubscribed;
+  client_->Subscribe(Subscription(std::string(60, 'a')), [](const MessageView&) {}, Into(result_));
+  client_->Unsubscribe(std::string(60, 'a'), Into(unsubscribed));
+  Run();
+  EXPECT_THAT(*result_, HasReasonCode(ReasonCode::kPacketTooLarge));
+  EXPECT_THAT(*unsubscribed, HasReasonCode(ReasonCode::kPacketTooLarge));
   EXPECT_EQ(peer_->Names(), "");
 }
 

@@ -42,6 +42,18 @@ class ScriptedPeer final : private mqtt::Transport::Handler {
     return kNone;
   }
 
+  // Takes the oldest packet as bytes: its first, and what follows Remaining Length.
+  std::string ExpectBytes() {
+    if (packets_.empty()) {
+      ADD_FAILURE() << "no packet came";
+      return {};
+    }
+    std::string bytes(1, static_cast<char>(packets_.front()->first_byte));
+    bytes += packets_.front()->body;
+    packets_.pop_front();
+    return bytes;
+  }
+
   // The types of what has come and was not taken, e.g. "PUBLISH PUBLISH".
   std::string Names() const {
     std::string names;
@@ -79,6 +91,7 @@ class ScriptedPeer final : private mqtt::Transport::Handler {
 
  private:
   struct Owned {
+    std::uint8_t first_byte = 0;
     std::string body;
     mqtt::Packet packet;  // Borrows from `body`.
   };
@@ -92,6 +105,7 @@ class ScriptedPeer final : private mqtt::Transport::Handler {
       ASSERT_TRUE(frame.ok()) << frame.status();
       if (!frame->has_value()) break;
       auto owned = std::make_unique<Owned>();
+      owned->first_byte = (*frame)->first_byte;
       owned->body = mqtt::AsText((*frame)->body);
       mqtt::Frame copy = **frame;
       copy.body = mqtt::AsBytes(owned->body);
@@ -134,6 +148,7 @@ class ScriptedConnector final : public mqtt::Connector {
   enum class Answer { kAccept, kRefuse, kSilence };
   void set_answer(Answer answer) { answer_ = answer; }
   int dialled() const { return dialled_; }
+  const std::vector<std::string>& hosts() const { return hosts_; }  // As dialled, without ports.
 
   // The oldest connection that was not taken; null if there is none.
   std::unique_ptr<ScriptedPeer> Accept() {
@@ -143,8 +158,9 @@ class ScriptedConnector final : public mqtt::Connector {
     return peer;
   }
 
-  std::unique_ptr<Attempt> Connect(const mqtt::Endpoint&, asio::any_io_executor executor, Done done) override {
+  std::unique_ptr<Attempt> Connect(const mqtt::Endpoint& endpoint, asio::any_io_executor executor, Done done) override {
     ++dialled_;
+    hosts_.push_back(endpoint.host);
     auto pending = std::make_shared<Done>(std::move(done));
     if (answer_ == Answer::kRefuse) {
       asio::post(executor, [pending] {
@@ -173,6 +189,7 @@ class ScriptedConnector final : public mqtt::Connector {
   const asio::any_io_executor peer_executor_;
   Answer answer_ = Answer::kAccept;
   int dialled_ = 0;
+  std::vector<std::string> hosts_;
   std::deque<std::unique_ptr<ScriptedPeer>> accepted_;
 };
 
