@@ -48,6 +48,7 @@ class Router final : private MatchSink {
   Result Route(const MessageRef& message, const Subscriber* from);
 
   SubscriptionTree& subscriptions() { return tree_; }
+  const SubscriptionTree& subscriptions() const { return tree_; }
 
  private:
   struct Copy {
