@@ -35,7 +35,18 @@ void Client::StartPublish(Message message, Completion<absl::StatusOr<ReasonCode>
 void Client::StartSubscribe(Subscription subscription, MessageHandler handler,
                             Completion<absl::StatusOr<ReasonCode>> done) {
   const OperationId id = impl_->Claim(done.slot());
-  SubscribeOperation operation(id, std::move(subscription), std::move(handler), std::move(done));
+  auto shared = std::make_shared<Handler>(std::move(handler));
+  SubscribeOperation operation(id, std::move(subscription), std::move(shared), std::move(done));
+  impl_->Run([operation = std::move(operation)](ClientCore& core, TimePoint) mutable {
+    core.Subscribe(std::move(operation));
+  });
+}
+
+void Client::StartSubscribe(Subscription subscription, AcknowledgingHandler handler,
+                            Completion<absl::StatusOr<ReasonCode>> done) {
+  const OperationId id = impl_->Claim(done.slot());
+  auto shared = std::make_shared<Handler>(std::move(handler));
+  SubscribeOperation operation(id, std::move(subscription), std::move(shared), std::move(done));
   impl_->Run([operation = std::move(operation)](ClientCore& core, TimePoint) mutable {
     core.Subscribe(std::move(operation));
   });
@@ -49,9 +60,18 @@ void Client::StartUnsubscribe(std::string topic_filter, Completion<absl::StatusO
   });
 }
 
-void Client::StartDisconnect(Completion<absl::Status> done) {
-  impl_->Run(
-      [done = std::move(done)](ClientCore& core, TimePoint now) mutable { core.Disconnect(std::move(done), now); });
+void Client::StartDisconnect(DisconnectOptions options, Completion<absl::Status> done) {
+  const OperationId id = impl_->Claim(done.slot());
+  impl_->Run([id, how = std::move(options), done = std::move(done)](ClientCore& core, TimePoint now) mutable {
+    core.Disconnect(id, how, std::move(done), now);
+  });
+}
+
+void Client::StartReauthenticate(Completion<absl::Status> done) {
+  const OperationId id = impl_->Claim(done.slot());
+  impl_->Run([id, done = std::move(done)](ClientCore& core, TimePoint now) mutable {
+    core.Reauthenticate(id, std::move(done), now);
+  });
 }
 
 void Client::StartUntilConnected(Completion<absl::Status> done) {
@@ -61,6 +81,7 @@ void Client::StartUntilConnected(Completion<absl::Status> done) {
 }
 
 ConnectionState Client::state() const { return impl_->state(); }
+ClientStatistics Client::statistics() const { return impl_->statistics(); }
 
 std::unique_ptr<StateWatch> Client::WatchState(absl::AnyInvocable<void(const ConnectionState&)> watcher) {
   return impl_->Watch(std::move(watcher));
@@ -68,6 +89,9 @@ std::unique_ptr<StateWatch> Client::WatchState(absl::AnyInvocable<void(const Con
 
 asio::any_io_executor Client::executor() const { return impl_->executor(); }
 const Environment& Client::environment() const { return impl_->options().environment; }
-std::string Client::broker() const { return impl_->options().broker; }
+std::string Client::broker() const {
+  const ClientOptions& options = impl_->options();
+  return options.brokers.empty() ? options.broker : options.brokers.front();
+}
 
 }  // namespace mqttrpc::mqtt

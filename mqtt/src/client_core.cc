@@ -17,8 +17,11 @@ ClientCore::ClientCore(const ClientOptions& options, Random& random, LogSink& lo
       random_(random),
       publisher_(options_, work_),
       subscriber_(options_, log, work_),
+      acknowledger_(options_, work_),
+      brokers_(options_),
       client_id_(options.client_id) {
   state_.client_id = client_id_;
+  state_.broker = brokers_.current();
 }
 
 // --- Commands ---------------------------------------------------------------
@@ -28,13 +31,14 @@ void ClientCore::Start(TimePoint now) {
   if (phase_ != Phase::kStopped) return;
   gave_up_ = absl::OkStatus();
   failures_ = 0;
+  takeovers_ = 0;
   if (absl::Status status = CheckOptions(); !status.ok()) return Stop(status, status);
   Dial(now);
 }
 
 void ClientCore::Publish(PublishOperation operation) {
   if (!gave_up_.ok()) return work_.Finish(operation.done, gave_up_);
-  publisher_.Add(std::move(operation));
+  publisher_.Add(std::move(operation), phase_ == Phase::kConnected);
 }
 
 void ClientCore::Subscribe(SubscribeOperation operation) {
@@ -47,19 +51,39 @@ void ClientCore::Unsubscribe(UnsubscribeOperation operation) {
   subscriber_.Add(std::move(operation));
 }
 
-void ClientCore::Disconnect(Completion<absl::Status> done, TimePoint now) {
-  disconnecting_.push_back(std::move(done));
+void ClientCore::Disconnect(OperationId id, const DisconnectOptions& how, Completion<absl::Status> done,
+                            TimePoint now) {
+  mqtt::Disconnect disconnect;
+  Properties properties = how.properties;
+  if (how.session_expiry.has_value()) {
+    // MQTT 3.14.2.2.2: a session that was to end with the connection cannot be kept now.
+    if ((options_.session_expiry.count() == 0 && how.session_expiry->count() != 0) || how.session_expiry->count() < 0 ||
+        how.session_expiry->count() > 0xFFFFFFFF) {
+      return work_.Finish(done, absl::InvalidArgumentError(absl::StrCat(
+                                    "session_expiry at disconnect is ", how.session_expiry->count(), " s; it was ",
+                                    options_.session_expiry.count(), " s for the connection")));
+    }
+    properties.Set(property::kSessionExpiryInterval, static_cast<std::uint32_t>(how.session_expiry->count()));
+  }
+  disconnect.reason_code = how.reason_code;
+  disconnect.properties = properties;
+  WireBuffer scratch;
+  if (absl::Status status = EncodePacket(Packet(disconnect), Sender::kClient, scratch); !status.ok()) {
+    return work_.Finish(done, std::move(status));  // MQTT-3.14.2-1
+  }
+  disconnecting_.emplace_back(id, std::move(done));
   start_after_closing_ = false;
   if (phase_ == Phase::kClosing) {
     stop_after_closing_ = true;
     return;
   }
   if (phase_ != Phase::kConnected) return Stop(absl::OkStatus(), absl::CancelledError("client disconnected"));
+  work_.now = now;
   if (session_begins_) BeginSession();
   Pump();
   if (!subscriber_.resubscribing()) publisher_.Pump(true);
   stop_after_closing_ = true;
-  BeginClosing(ReasonCode::kNormalDisconnection, now, options_.connect_timeout);
+  BeginClosing(disconnect, now, options_.connect_timeout);
 }
 
 void ClientCore::UntilConnected(OperationId id, Completion<absl::Status> done) {
@@ -70,11 +94,21 @@ void ClientCore::UntilConnected(OperationId id, Completion<absl::Status> done) {
 
 void ClientCore::Cancel(OperationId id) {
   if (publisher_.Cancel(id) || subscriber_.Cancel(id)) return;
-  const auto waiter = std::find_if(until_connected_.begin(), until_connected_.end(),
-                                   [&](const auto& each) { return each.first == id; });
-  if (waiter == until_connected_.end()) return;  // It has ended.
-  work_.Finish(waiter->second, absl::CancelledError("wait cancelled"));
-  until_connected_.erase(waiter);
+  const auto cancel = [&](auto& waiters, std::string_view what) {
+    const auto waiter =
+        std::find_if(waiters.begin(), waiters.end(), [&](const auto& each) { return each.first == id; });
+    if (waiter == waiters.end()) return false;
+    work_.Finish(waiter->second, absl::CancelledError(ToAbsl(what)));
+    waiters.erase(waiter);
+    return true;
+  };
+  if (cancel(until_connected_, "wait cancelled") || cancel(disconnecting_, "wait for the disconnection cancelled"))
+    return;
+  if (reauthenticating_.first == id) work_.Finish(reauthenticating_.second, absl::CancelledError("wait cancelled"));
+}
+
+void ClientCore::Settle(std::uint64_t serial, Acknowledgement::Target::Answer answer, ReasonCode code) {
+  acknowledger_.Settle(serial, answer, code);
 }
 
 void ClientCore::End() {
@@ -82,7 +116,7 @@ void ClientCore::End() {
   phase_ = Phase::kStopped;
   gave_up_ = absl::CancelledError("client destroyed");
   CancelAll(gave_up_);
-  for (auto& done : std::exchange(disconnecting_, {})) work_.Finish(done, gave_up_);
+  for (auto& [id, done] : std::exchange(disconnecting_, {})) work_.Finish(done, gave_up_);
 }
 
 // --- The stream -------------------------------------------------------------
@@ -111,8 +145,16 @@ void ClientCore::Dial(TimePoint now) {
 void ClientCore::Opened(TimePoint now) {
   if (phase_ != Phase::kDialling) return;
   frames_.emplace(options_.maximum_packet_size);
+  aliases_.Reset(options_.topic_alias_maximum);  // MQTT-3.3.2-7
   clean_start_ = options_.clean_start && !had_session_;
-  if (absl::Status status = EncodeConnect(work_.out); !status.ok()) return Stop(status, status);
+  Authenticator::Data data;
+  if (options_.authenticator != nullptr) {
+    absl::StatusOr<Authenticator::Data> started = options_.authenticator->Start();
+    if (!started.ok()) return Lost(started.status(), now);
+    data = *std::move(started);
+  }
+  // MQTT-3.1.0-1
+  if (absl::Status status = EncodeConnect(data, work_.out); !status.ok()) return Stop(status, status);
   phase_ = Phase::kHandshaking;
   last_sent_ = last_received_ = now;
 }
@@ -120,6 +162,7 @@ void ClientCore::Opened(TimePoint now) {
 void ClientCore::Received(std::span<const std::byte> bytes, TimePoint now) {
   if (phase_ != Phase::kHandshaking && phase_ != Phase::kConnected) return;
   last_received_ = now;
+  work_.statistics.bytes_received += bytes.size();
   frames_->Feed(bytes);
   receiving_ = true;
 }
@@ -143,31 +186,54 @@ void ClientCore::Finished(TimePoint now) {
   if (phase_ == Phase::kClosing) EndClosing(absl::OkStatus(), now);
 }
 
-// MQTT-3.14.4-1: DISCONNECT is the last thing in the output.
-void ClientCore::BeginClosing(ReasonCode code, TimePoint now, Duration limit) {
-  mqtt::Disconnect disconnect;
-  disconnect.reason_code = code;
-  // Cannot fail: no strings, no properties.
-  (void)EncodePacket(Packet(disconnect), Sender::kClient, work_.out);
+// MQTT-3.14.4-1: DISCONNECT is the last thing in the output. MQTT-3.14.4-2: what
+// follows is the end of the stream.
+void ClientCore::BeginClosing(const mqtt::Disconnect& disconnect, TimePoint now, Duration limit) {
+  const std::size_t before = work_.out.size();
+  mqtt::Disconnect plain;
+  plain.reason_code = disconnect.reason_code;
+  absl::Status status = EncodePacket(Packet(disconnect), Sender::kClient, work_.out);
+  if (status.ok() && work_.out.size() - before > work_.limits.maximum_packet_size) {
+    // MQTT-3.14.2-3, MQTT-3.14.2-4
+    work_.out.resize(before);
+    plain.properties = {};
+    status = EncodePacket(Packet(plain), Sender::kClient, work_.out);
+  }
+  if (!status.ok()) {  // A Reason Code that only brokers may send.
+    plain.reason_code = ReasonCode::kProtocolError;
+    (void)EncodePacket(Packet(plain), Sender::kClient, work_.out);
+  }
   phase_ = Phase::kClosing;
   receiving_ = false;
   session_begins_ = false;
   deadline_ = now + limit;
+  acknowledger_.OnConnectionLost();
 }
 
 void ClientCore::EndClosing(const absl::Status& sent, TimePoint now) {
   if (!std::exchange(stop_after_closing_, false)) return Lost(closing_why_, now);
-  std::vector<Completion<absl::Status>> disconnecting = std::exchange(disconnecting_, {});
+  auto disconnecting = std::exchange(disconnecting_, {});
   Stop(absl::OkStatus(), absl::CancelledError("client disconnected"));
-  for (auto& done : disconnecting) work_.Finish(done, sent);
+  for (auto& [id, done] : disconnecting) work_.Finish(done, sent);
   if (std::exchange(start_after_closing_, false)) Start(now);
 }
 
 void ClientCore::Lost(absl::Status why, TimePoint now) {
-  if (connected_at_ != kNever && now - connected_at_ >= options_.backoff_reset) failures_ = 0;
+  const bool connected = connected_at_ != kNever;
+  const bool lasted = connected && now - connected_at_ >= options_.backoff_reset;
+  const bool taken_over = ReasonCodeOf(why) == ReasonCode::kSessionTakenOver;
+  if (lasted && !taken_over) failures_ = 0;
+  if (connected) {
+    ++work_.statistics.connections_lost;
+    takeovers_ = taken_over ? takeovers_ + 1 : 0;
+    if (taken_over && takeovers_ == options_.maximum_takeovers) return Stop(why, why);
+  }
+  bool at_once = std::exchange(redirected_, false);
+  if (!at_once && connected) brokers_.Lost();
+  if (!at_once && !connected) at_once = brokers_.Failed();
   DropStream();
   phase_ = Phase::kWaiting;
-  deadline_ = now + NextBackoff();
+  deadline_ = at_once ? now : now + NextBackoff();
   state_.next_try = deadline_;
   Tell(ConnectionState::Kind::kWaiting, std::move(why));
 }
@@ -179,7 +245,7 @@ void ClientCore::Stop(absl::Status why, const absl::Status& pending) {
   gave_up_ = why;
   CancelAll(pending);
   if (!told) Tell(ConnectionState::Kind::kStopped, std::move(why));
-  for (auto& done : std::exchange(disconnecting_, {})) work_.Finish(done, absl::OkStatus());
+  for (auto& [id, done] : std::exchange(disconnecting_, {})) work_.Finish(done, absl::OkStatus());
 }
 
 void ClientCore::CancelAll(const absl::Status& pending) {
@@ -194,10 +260,12 @@ void ClientCore::DropStream() {
   session_begins_ = false;
   connected_at_ = kNever;
   ping_sent_ = kNever;
-  unacknowledged_ = 0;
   work_.out.clear();
+  work_.ForgetSent();
+  EndReauthentication(absl::UnavailableError("connection lost while authenticating again"));
   publisher_.OnConnectionLost();
   subscriber_.OnConnectionLost();
+  acknowledger_.OnConnectionLost();
 }
 
 Duration ClientCore::NextBackoff() {
@@ -222,9 +290,16 @@ TimePoint ClientCore::PingDue() const {
   return std::min(last_sent_, last_received_) + keep_alive * 3 / 4;
 }
 
-TimePoint ClientCore::wake_at() const {
+// When the oldest unanswered packet has waited too long.
+TimePoint ClientCore::AnswerDue() {
+  if (options_.acknowledgement_timeout.count() <= 0) return kNever;
+  const TimePoint since = std::min(work_.OldestSent(), reauthenticating_since_);
+  return since == kNever ? kNever : since + options_.acknowledgement_timeout;
+}
+
+TimePoint ClientCore::wake_at() {
   if (phase_ == Phase::kStopped) return kNever;
-  return phase_ == Phase::kConnected ? PingDue() : deadline_;
+  return phase_ == Phase::kConnected ? std::min(PingDue(), AnswerDue()) : deadline_;
 }
 
 void ClientCore::Tick(TimePoint now) {
@@ -234,11 +309,16 @@ void ClientCore::Tick(TimePoint now) {
     case Phase::kWaiting: return Dial(now);
     case Phase::kDialling:
     case Phase::kHandshaking:
-      return Lost(absl::DeadlineExceededError(absl::StrCat("no CONNACK from ", options_.broker, " within ",
+      return Lost(absl::DeadlineExceededError(absl::StrCat("no CONNACK from ", brokers_.current(), " within ",
                                                            options_.connect_timeout.count(), " ms")),
                   now);
     case Phase::kClosing: return EndClosing(absl::DeadlineExceededError("DISCONNECT could not be sent in time"), now);
     case Phase::kConnected:
+      if (now >= AnswerDue()) {
+        return Lost(absl::DeadlineExceededError(
+                        absl::StrCat("a packet is unanswered for ", options_.acknowledgement_timeout.count(), " ms")),
+                    now);
+      }
       if (ping_sent_ != kNever) {
         return Lost(StatusFrom(ReasonCode::kKeepAliveTimeout,
                                absl::StrCat("PINGREQ unanswered for half of ", keep_alive_, " s")),
@@ -254,7 +334,8 @@ void ClientCore::Tick(TimePoint now) {
 void ClientCore::TakeOutput(WireBuffer& into, TimePoint now) {
   work_.out.swap(into);
   last_sent_ = now;
-  unacknowledged_ = 0;
+  work_.statistics.bytes_sent += into.size();
+  acknowledger_.OnTaken();
   publisher_.OnTaken();
 }
 
@@ -262,6 +343,7 @@ void ClientCore::Written() { publisher_.OnWritten(); }
 
 void ClientCore::BeginSession() {
   session_begins_ = false;
+  acknowledger_.OnSession(state_.session_present);
   subscriber_.OnSession(state_.session_present);
   publisher_.OnSession(state_.session_present);
 }
@@ -277,16 +359,18 @@ void ClientCore::Tell(ConnectionState::Kind kind, absl::Status why) {
   state_.kind = kind;
   state_.why = std::move(why);
   state_.client_id = client_id_;
+  state_.broker = kind == ConnectionState::Kind::kWaiting ? state_.broker : brokers_.current();
   if (kind != ConnectionState::Kind::kWaiting) state_.next_try = TimePoint();
   if (kind != ConnectionState::Kind::kConnected) {
     state_.session_present = false;
+    state_.session_expiry = std::chrono::seconds(0);
     state_.connack_properties.clear();
   }
   work_.events.emplace_back(StateChanged{std::make_shared<const ConnectionState>(state_)});
 }
 
 absl::Status ClientCore::CheckOptions() const {
-  if (const auto endpoint = ParseEndpoint(options_.broker); !endpoint.ok()) return endpoint.status();
+  if (absl::Status status = brokers_.Check(); !status.ok()) return status;
   const auto in_range = [](std::string_view name, auto value, auto least, auto most) {
     return value >= least && value <= most
                ? absl::OkStatus()
@@ -295,10 +379,20 @@ absl::Status ClientCore::CheckOptions() const {
   absl::Status status = in_range("keep_alive", options_.keep_alive.count(), 0, 65'535);
   status.Update(in_range("session_expiry", options_.session_expiry.count(), 0, 0xFFFFFFFF));
   status.Update(in_range("receive_maximum", options_.receive_maximum, 1, 65'535));
+  status.Update(in_range("will_delay", options_.will_delay.count(), 0, 0xFFFFFFFF));
   status.Update(in_range("maximum_packet_size", options_.maximum_packet_size, 2u, 0xFFFFFFFFu));
   if (!status.ok()) return status;
   WireBuffer scratch;
-  return EncodeConnect(scratch);
+  return EncodeConnect(std::nullopt, scratch);
+}
+
+ClientStatistics ClientCore::statistics() const {
+  ClientStatistics now = work_.statistics;
+  now.queued_messages = publisher_.queued_messages();
+  now.queued_bytes = publisher_.queued_bytes();
+  now.in_flight = work_.in_flight.size();
+  now.unacknowledged = acknowledger_.unacknowledged();
+  return now;
 }
 
 }  // namespace mqttrpc::mqtt

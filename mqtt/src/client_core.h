@@ -6,10 +6,13 @@
 #include <utility>
 #include <vector>
 
+#include "acknowledger.h"
+#include "broker_list.h"
 #include "client_parts.h"
 #include "frame_buffer.h"
 #include "publisher.h"
 #include "subscriber.h"
+#include "topic_aliases.h"
 
 namespace mqttrpc::mqtt {
 
@@ -26,9 +29,11 @@ class ClientCore {
   void Publish(PublishOperation operation);
   void Subscribe(SubscribeOperation operation);
   void Unsubscribe(UnsubscribeOperation operation);
-  void Disconnect(Completion<absl::Status> done, TimePoint now);
+  void Disconnect(OperationId id, const DisconnectOptions& how, Completion<absl::Status> done, TimePoint now);
+  void Reauthenticate(OperationId id, Completion<absl::Status> done, TimePoint now);
   void UntilConnected(OperationId id, Completion<absl::Status> done);
   void Cancel(OperationId id);
+  void Settle(std::uint64_t serial, Acknowledgement::Target::Answer answer, ReasonCode code);
   void End();  // Ends all that is pending with kCancelled, without a DISCONNECT.
 
   // --- The stream that stream() wished for.
@@ -42,13 +47,14 @@ class ClientCore {
     std::uint64_t number = 0;  // Another number means another stream.
   };
   StreamWish stream() const;
+  const std::string& broker() const { return brokers_.current(); }  // The URL to dial.
   void Opened(TimePoint now);
   void Received(std::span<const std::byte> bytes, TimePoint now);  // Borrowed until Next() is out of events.
   void Closed(absl::Status why, TimePoint now);                    // Or never opened.
   void Finished(TimePoint now);
 
   // --- Time.
-  TimePoint wake_at() const;  // Call Tick() then.
+  TimePoint wake_at();  // Call Tick() then.
   void Tick(TimePoint now);
 
   // --- Output.
@@ -61,8 +67,13 @@ class ClientCore {
   // that may be sent is in the output.
   std::optional<Event> Next(TimePoint now);
   // Whom the Delivery just returned is for, and that they had it.
-  const std::vector<std::shared_ptr<MessageHandler>>& receivers() const { return receivers_; }
+  const std::vector<std::shared_ptr<Handler>>& receivers() const { return receivers_; }
+  std::uint64_t serial() const { return serial_; }  // For their handles; 0: they need none.
   void Delivered();
+
+  // --- To be told.
+  std::uint64_t session() const { return acknowledger_.session(); }  // Any thread.
+  ClientStatistics statistics() const;
 
  private:
   enum class Phase { kStopped, kDialling, kHandshaking, kConnected, kClosing, kWaiting };
@@ -71,31 +82,44 @@ class ClientCore {
   absl::Status CheckOptions() const;
   void Dial(TimePoint now);
   void Lost(absl::Status why, TimePoint now);
-  void BeginClosing(ReasonCode code, TimePoint now, Duration limit);
+  void BeginClosing(const mqtt::Disconnect& disconnect, TimePoint now, Duration limit);
   void EndClosing(const absl::Status& sent, TimePoint now);
   void Stop(absl::Status why, const absl::Status& pending);
   void CancelAll(const absl::Status& pending);
   void DropStream();
   Duration NextBackoff();
   TimePoint PingDue() const;
+  TimePoint AnswerDue();
   void BeginSession();
   void Pump();
   void Tell(ConnectionState::Kind kind, absl::Status why = absl::OkStatus());
 
   // client_packets.cc
-  absl::Status EncodeConnect(WireBuffer& out) const;
+  absl::Status EncodeConnect(const Authenticator::Data& data, WireBuffer& out) const;
   std::optional<Event> OnFrame(const Frame& frame, TimePoint now);
   absl::Status OnPacket(const Packet& packet, TimePoint now);
   absl::Status OnConnAck(const ConnAck& connack, TimePoint now);
   void OnRefused(const ConnAck& connack, TimePoint now);
-  absl::StatusOr<std::optional<Event>> OnPublish(const mqtt::Publish& publish);
+  void OnDisconnect(const mqtt::Disconnect& disconnect, TimePoint now);
+  void FollowReference(ReasonCode code, PropertiesView properties, TimePoint now);
+  absl::StatusOr<std::optional<Event>> OnPublish(mqtt::Publish publish);
   void Refuse(absl::Status why, TimePoint now);
+
+  // client_auth.cc
+  absl::Status CheckMethod(PropertiesView properties) const;
+  absl::Status OnAuth(const Auth& auth);
+  absl::Status FinishHandshake(const ConnAck& connack);
+  absl::Status Answer(const Authenticator::Data& data, ReasonCode code);
+  void EndReauthentication(absl::Status result);
 
   const ClientOptions options_;
   Random& random_;
   ClientWork work_;
   Publisher publisher_;
   Subscriber subscriber_;
+  Acknowledger acknowledger_;
+  IncomingAliases aliases_;
+  BrokerList brokers_;
 
   Phase phase_ = Phase::kStopped;
   absl::Status gave_up_;   // Why new operations fail at once, if they do.
@@ -119,14 +143,18 @@ class ClientCore {
   TimePoint last_sent_{}, last_received_{};
   TimePoint ping_sent_ = kNever;  // kNever: none is unanswered.
 
-  // Received QoS 1 messages whose PUBACK is not yet on its way.
-  std::size_t unacknowledged_ = 0;
-  std::vector<std::shared_ptr<MessageHandler>> receivers_;
-  PacketId delivering_ = 0;
-  std::uint64_t delivering_stream_ = 0;
+  bool redirected_ = false;  // The next try goes where a broker sent us, at once.
+  unsigned takeovers_ = 0;   // In a row.
+
+  std::vector<std::shared_ptr<Handler>> receivers_;
+  std::uint64_t serial_ = 0;
+
+  // Of a re-authentication that is under way; kNever: none is.
+  TimePoint reauthenticating_since_ = kNever;
+  std::pair<OperationId, Completion<absl::Status>> reauthenticating_;
 
   std::vector<std::pair<OperationId, Completion<absl::Status>>> until_connected_;
-  std::vector<Completion<absl::Status>> disconnecting_;
+  std::vector<std::pair<OperationId, Completion<absl::Status>>> disconnecting_;
 };
 
 }  // namespace mqttrpc::mqtt

@@ -43,6 +43,7 @@ Client::Impl::Impl(const asio::any_io_executor& executor, ClientOptions options)
       timer_(options_.environment.clock->NewTimer(strand_)) {
   ConnectionState state;
   state.client_id = options_.client_id;
+  state.broker = core_.broker();
   state_ = std::make_shared<const ConnectionState>(std::move(state));
 }
 
@@ -80,6 +81,15 @@ ConnectionState Client::Impl::state() const {
   return *state_;
 }
 
+ClientStatistics Client::Impl::statistics() const {
+  const std::lock_guard lock(state_mutex_);
+  return statistics_;
+}
+
+void Client::Impl::Settle(std::uint64_t serial, Answer answer, ReasonCode code) {
+  Run([serial, answer, code](ClientCore& core, TimePoint) { core.Settle(serial, answer, code); });
+}
+
 std::unique_ptr<StateWatch> Client::Impl::Watch(absl::AnyInvocable<void(const ConnectionState&)> call) {
   auto watcher = std::make_shared<Watcher>(std::move(call));
   auto handle = std::make_unique<WatchHandle>(weak_from_this(), watcher);
@@ -113,6 +123,8 @@ void Client::Impl::Turn() {
   turning_ = false;
   Flush();
   ArmTimer();
+  const std::lock_guard lock(state_mutex_);
+  statistics_ = core_.statistics();
 }
 
 void Client::Impl::Handle(Event event) {
@@ -124,12 +136,19 @@ void Client::Impl::Handle(Event event) {
     Deliver(*delivery);
   } else if (auto* changed = std::get_if<StateChanged>(&event)) {
     TellWatchers(std::move(changed->state));
+  } else if (const auto* lost = std::get_if<SubscriptionLost>(&event)) {
+    if (!ended_) options_.subscription_lost(lost->topic_filter, lost->why);
   }
 }
 
 void Client::Impl::Deliver(const Delivery& delivery) {
-  for (const std::shared_ptr<MessageHandler>& handler : core_.receivers()) {
-    if (!ended_) (*handler)(delivery.message);
+  for (const std::shared_ptr<mqtt::Handler>& handler : core_.receivers()) {
+    if (ended_) break;
+    if (handler->acknowledging) {
+      handler->acknowledging(delivery.message, Acknowledgement(weak_from_this(), core_.session(), core_.serial()));
+    } else {
+      handler->plain(delivery.message);
+    }
   }
   core_.Delivered();
 }
@@ -163,20 +182,20 @@ void Client::Impl::LogState(const ConnectionState& state) {
   switch (state.kind) {
     case ConnectionState::Kind::kConnected:
       return Log(log, LogLevel::kInfo, [&] {
-        return absl::StrCat("event=connected broker=", Quoted(options_.broker), " client_id=", Quoted(state.client_id),
+        return absl::StrCat("event=connected broker=", Quoted(state.broker), " client_id=", Quoted(state.client_id),
                             " session_present=", state.session_present ? 1 : 0);
       });
     case ConnectionState::Kind::kWaiting:
       return Log(log, LogLevel::kWarning, [&] {
         const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(state.next_try - Now());
-        return absl::StrCat("event=connection_lost broker=", Quoted(options_.broker),
+        return absl::StrCat("event=connection_lost broker=", Quoted(state.broker),
                             " client_id=", Quoted(state.client_id), " why=", Quoted(ToStd(state.why.message())),
                             " next_try_ms=", wait.count());
       });
     case ConnectionState::Kind::kStopped:
       if (state.why.ok()) return;
       return Log(log, LogLevel::kError, [&] {
-        return absl::StrCat("event=gave_up broker=", Quoted(options_.broker), " client_id=", Quoted(state.client_id),
+        return absl::StrCat("event=gave_up broker=", Quoted(state.broker), " client_id=", Quoted(state.client_id),
                             " why=", Quoted(ToStd(state.why.message())));
       });
     case ConnectionState::Kind::kConnecting: return;
@@ -201,7 +220,7 @@ bool Client::Impl::UpdateStream() {
 // An attempt that has ended is kept: it marks that this stream was dialled.
 void Client::Impl::Dial(std::uint64_t number) {
   stream_number_ = number;
-  const absl::StatusOr<Endpoint> endpoint = ParseEndpoint(options_.broker);  // The core has checked it.
+  const absl::StatusOr<Endpoint> endpoint = ParseEndpoint(core_.broker());  // The core has checked it.
   if (!endpoint.ok()) return;
   attempt_ = options_.connector->Connect(*endpoint, strand_, [this](absl::StatusOr<std::unique_ptr<Transport>> opened) {
     const auto self = shared_from_this();

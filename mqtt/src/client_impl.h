@@ -17,7 +17,9 @@ namespace mqttrpc::mqtt {
 
 // Kept alive by what it has posted and by the Client; the client's end is a
 // command like any other, so nothing waits for it.
-class Client::Impl final : public std::enable_shared_from_this<Impl>, private Transport::Handler {
+class Client::Impl final : public std::enable_shared_from_this<Impl>,
+                           public Acknowledgement::Target,
+                           private Transport::Handler {
  public:
   Impl(const asio::any_io_executor& executor, ClientOptions options);
 
@@ -41,9 +43,14 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>, private Tr
 
   void End();
   ConnectionState state() const;
+  ClientStatistics statistics() const;
   std::unique_ptr<StateWatch> Watch(absl::AnyInvocable<void(const ConnectionState&)> watcher);
   asio::any_io_executor executor() const { return strand_; }
   const ClientOptions& options() const { return options_; }
+
+  // Acknowledgement::Target
+  bool IsCurrent(std::uint64_t session) const override { return core_.session() == session; }
+  void Settle(std::uint64_t serial, Answer answer, ReasonCode code) override;
 
  private:
   struct Watcher;
@@ -79,6 +86,7 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>, private Tr
 
   mutable std::mutex state_mutex_;
   std::shared_ptr<const ConnectionState> state_;  // As last told.
+  ClientStatistics statistics_;                   // As of the last turn.
 
   // Strand only.
   ClientCore core_;

@@ -1,4 +1,6 @@
 // The half of ClientCore that writes CONNECT and reads what the broker sends.
+#include <algorithm>
+
 #include <absl/strings/str_cat.h>
 
 #include "client_core.h"
@@ -6,9 +8,6 @@
 
 namespace mqttrpc::mqtt {
 namespace {
-
-// For the last words to a broker that broke the protocol.
-constexpr std::chrono::seconds kFarewell{1};
 
 // Refusals that the same CONNECT will meet again.
 bool IsFinal(ReasonCode code) {
@@ -34,9 +33,17 @@ absl::Status StatusOf(ReasonCode code, PropertiesView properties, std::string_vi
 
 }  // namespace
 
-absl::Status ClientCore::EncodeConnect(WireBuffer& out) const {
+absl::Status ClientCore::EncodeConnect(const Authenticator::Data& data, WireBuffer& out) const {
   Properties properties = options_.connect_properties;
-  properties.Remove(PropertyId::kTopicAliasMaximum);  // We keep no aliases.
+  for (const PropertyId ours : {PropertyId::kSessionExpiryInterval, PropertyId::kTopicAliasMaximum,
+                                PropertyId::kAuthenticationMethod, PropertyId::kAuthenticationData}) {
+    properties.Remove(ours);
+  }
+  if (options_.topic_alias_maximum != 0) properties.Set(property::kTopicAliasMaximum, options_.topic_alias_maximum);
+  if (options_.authenticator != nullptr) {
+    properties.Set(property::kAuthenticationMethod, options_.authenticator->method());
+    if (data.has_value()) properties.Set(property::kAuthenticationData, *data);
+  }
   if (options_.session_expiry.count() != 0) {
     properties.Set(property::kSessionExpiryInterval, static_cast<std::uint32_t>(options_.session_expiry.count()));
   }
@@ -50,10 +57,24 @@ absl::Status ClientCore::EncodeConnect(WireBuffer& out) const {
   connect.user_name = options_.user_name;
   connect.password = options_.password;
   connect.properties = properties;
+  Properties will_properties;
+  if (options_.will.has_value()) {  // MQTT-3.1.2-9
+    Will& will = connect.will.emplace();
+    will_properties = options_.will->properties;
+    if (options_.will_delay.count() != 0) {
+      will_properties.Set(property::kWillDelayInterval, static_cast<std::uint32_t>(options_.will_delay.count()));
+    }
+    will.topic_name = options_.will->topic_name;
+    will.payload = options_.will->payload;
+    will.qos = options_.will->qos;
+    will.retain = options_.will->retain;
+    will.properties = will_properties;
+  }
   return EncodePacket(Packet(connect), Sender::kClient, out);
 }
 
 std::optional<Event> ClientCore::Next(TimePoint now) {
+  work_.now = now;
   for (;;) {
     if (!work_.events.empty()) {
       Event event = std::move(work_.events.front());
@@ -83,7 +104,9 @@ std::optional<Event> ClientCore::OnFrame(const Frame& frame, TimePoint now) {
   absl::Status status = packet.status();
   if (status.ok()) {
     const bool is_connack = std::holds_alternative<ConnAck>(*packet);
-    if (is_connack != (phase_ == Phase::kHandshaking)) {  // MQTT-3.2.0-1, MQTT-3.2.0-2
+    const bool is_handshake = is_connack || (phase_ == Phase::kHandshaking && options_.authenticator != nullptr &&
+                                             std::holds_alternative<Auth>(*packet));
+    if (is_handshake != (phase_ == Phase::kHandshaking)) {  // MQTT-3.2.0-1, MQTT-3.2.0-2
       status = StatusFrom(ReasonCode::kProtocolError,
                           absl::StrCat(ToAbsl(NameOf(TypeOf(*packet))), is_connack ? " again" : " before CONNACK"));
     } else if (const auto* publish = std::get_if<mqtt::Publish>(&*packet)) {
@@ -101,16 +124,17 @@ std::optional<Event> ClientCore::OnFrame(const Frame& frame, TimePoint now) {
 // The broker broke the protocol: says so and starts again (MQTT 4.13.1).
 void ClientCore::Refuse(absl::Status why, TimePoint now) {
   if (phase_ != Phase::kConnected) return Lost(std::move(why), now);
-  const ReasonCode code = ReasonCodeOr(why, ReasonCode::kProtocolError);
+  mqtt::Disconnect disconnect;
+  disconnect.reason_code = ReasonCodeOr(why, ReasonCode::kProtocolError);
   closing_why_ = std::move(why);
-  BeginClosing(code, now, kFarewell);
+  BeginClosing(disconnect, now, options_.farewell_timeout);
 }
 
 absl::Status ClientCore::OnPacket(const Packet& packet, TimePoint now) {
-  if (const auto* puback = std::get_if<PubAck>(&packet)) {
-    if (publisher_.OnPubAck(*puback)) return absl::OkStatus();
-    return StatusFrom(ReasonCode::kProtocolError, "PUBACK for a packet that is no PUBLISH");
-  }
+  if (const auto* puback = std::get_if<PubAck>(&packet)) return publisher_.OnPubAck(*puback);
+  if (const auto* pubrec = std::get_if<PubRec>(&packet)) return publisher_.OnPubRec(*pubrec);
+  if (const auto* pubcomp = std::get_if<PubComp>(&packet)) return publisher_.OnPubComp(*pubcomp);
+  if (const auto* pubrel = std::get_if<PubRel>(&packet)) return acknowledger_.OnPubRel(*pubrel);
   if (const auto* suback = std::get_if<SubAck>(&packet)) return subscriber_.OnSubAck(*suback);
   if (const auto* unsuback = std::get_if<UnsubAck>(&packet)) return subscriber_.OnUnsubAck(*unsuback);
   if (std::holds_alternative<PingResp>(packet)) {
@@ -118,15 +142,27 @@ absl::Status ClientCore::OnPacket(const Packet& packet, TimePoint now) {
     return absl::OkStatus();
   }
   if (const auto* connack = std::get_if<ConnAck>(&packet)) return OnConnAck(*connack, now);
+  if (const auto* auth = std::get_if<Auth>(&packet)) return OnAuth(*auth);
   if (const auto* disconnect = std::get_if<mqtt::Disconnect>(&packet)) {
-    absl::Status why = StatusOf(disconnect->reason_code, disconnect->properties, "the broker disconnected us");
-    if (why.ok()) why = absl::UnavailableError("the broker disconnected us");
-    Lost(std::move(why), now);
+    OnDisconnect(*disconnect, now);
     return absl::OkStatus();
   }
-  // PUBREC, PUBREL and PUBCOMP belong to QoS 2, which we neither use nor ask
-  // for; AUTH to a method we never name (MQTT-4.12.0-6).
   return StatusFrom(ReasonCode::kProtocolError, absl::StrCat("unexpected ", ToAbsl(NameOf(TypeOf(packet)))));
+}
+
+// Whatever the code, the connection is over (MQTT-4.13.2-1).
+void ClientCore::OnDisconnect(const mqtt::Disconnect& disconnect, TimePoint now) {
+  absl::Status why = StatusOf(disconnect.reason_code, disconnect.properties, "the broker disconnected us");
+  if (why.ok()) why = absl::UnavailableError("the broker disconnected us");
+  FollowReference(disconnect.reason_code, disconnect.properties, now);
+  Lost(std::move(why), now);
+}
+
+void ClientCore::FollowReference(ReasonCode code, PropertiesView properties, TimePoint now) {
+  if (code != ReasonCode::kUseAnotherServer && code != ReasonCode::kServerMoved) return;
+  if (connected_at_ != kNever && now - connected_at_ >= options_.backoff_reset) brokers_.Lasted();
+  const auto reference = properties.Get(property::kServerReference);
+  if (reference.has_value()) redirected_ = brokers_.Follow(*reference, code == ReasonCode::kServerMoved);
 }
 
 absl::Status ClientCore::OnConnAck(const ConnAck& connack, TimePoint now) {
@@ -137,11 +173,16 @@ absl::Status ClientCore::OnConnAck(const ConnAck& connack, TimePoint now) {
   if (connack.session_present && clean_start_) {  // MQTT-3.2.2-4
     return StatusFrom(ReasonCode::kProtocolError, "CONNACK with a session after Clean Start");
   }
+  if (absl::Status status = FinishHandshake(connack); !status.ok()) return status;
   if (const auto assigned = connack.properties.Get(property::kAssignedClientIdentifier)) client_id_ = *assigned;
   work_.limits = BrokerLimits(connack.properties);
   keep_alive_ = connack.properties
                     .Get(property::kServerKeepAlive)  // MQTT-3.1.2-21
                     .value_or(static_cast<std::uint16_t>(options_.keep_alive.count()));
+  const auto session_expiry = connack.properties.Get(property::kSessionExpiryInterval);  // MQTT 3.2.2.3.2
+  state_.session_expiry = session_expiry.has_value() ? std::chrono::seconds(*session_expiry) : options_.session_expiry;
+  ++work_.statistics.connections;
+  if (had_session_ && !connack.session_present) ++work_.statistics.sessions_lost;
   had_session_ = true;
   phase_ = Phase::kConnected;
   connected_at_ = now;
@@ -155,27 +196,28 @@ absl::Status ClientCore::OnConnAck(const ConnAck& connack, TimePoint now) {
 
 void ClientCore::OnRefused(const ConnAck& connack, TimePoint now) {
   absl::Status why =
-      StatusOf(connack.reason_code, connack.properties, absl::StrCat(options_.broker, " refused the connection"));
+      StatusOf(connack.reason_code, connack.properties, absl::StrCat(brokers_.current(), " refused the connection"));
+  FollowReference(connack.reason_code, connack.properties, now);
   if (!IsFinal(connack.reason_code)) return Lost(std::move(why), now);
   Stop(why, why);
 }
 
-absl::StatusOr<std::optional<Event>> ClientCore::OnPublish(const mqtt::Publish& publish) {
-  if (publish.qos == QoS::kExactlyOnce) {
-    return StatusFrom(ReasonCode::kProtocolError, "PUBLISH with QoS 2, which no subscription allows");
-  }
-  if (publish.properties.Has(PropertyId::kTopicAlias)) {  // MQTT-3.1.2-27
-    return StatusFrom(ReasonCode::kTopicAliasInvalid, "PUBLISH with a Topic Alias; we take none");
-  }
-  if (publish.topic_name.empty()) return StatusFrom(ReasonCode::kProtocolError, "PUBLISH without a Topic Name");
-  if (publish.qos == QoS::kAtLeastOnce && ++unacknowledged_ > options_.receive_maximum) {  // MQTT-3.3.4-9
-    return StatusFrom(ReasonCode::kReceiveMaximumExceeded,
-                      absl::StrCat("more than ", options_.receive_maximum, " messages without PUBACK"));
+absl::StatusOr<std::optional<Event>> ClientCore::OnPublish(mqtt::Publish publish) {
+  if (absl::Status status = aliases_.Resolve(publish); !status.ok()) return status;  // MQTT-3.1.2-27
+  ++work_.statistics.messages_received;
+  if (publish.qos != QoS::kAtMostOnce) {
+    const absl::StatusOr<Acknowledger::Verdict> verdict = acknowledger_.OnPublish(publish);
+    if (!verdict.ok()) return verdict.status();
+    if (*verdict == Acknowledger::Verdict::kKnown) return std::optional<Event>();
   }
   receivers_.clear();
   subscriber_.Match(publish, receivers_);
-  delivering_ = publish.packet_id;
-  delivering_stream_ = stream_number_;
+  serial_ = 0;
+  if (publish.qos != QoS::kAtMostOnce) {
+    const auto handles = std::count_if(receivers_.begin(), receivers_.end(),
+                                       [](const auto& handler) { return static_cast<bool>(handler->acknowledging); });
+    serial_ = acknowledger_.HandOver(publish, static_cast<std::size_t>(handles));
+  }
   if (receivers_.empty()) {
     Delivered();  // MQTT-4.5.0-2
     return std::optional<Event>();
@@ -190,11 +232,7 @@ absl::StatusOr<std::optional<Event>> ClientCore::OnPublish(const mqtt::Publish& 
   return std::optional<Event>(delivery);
 }
 
-// MQTT-4.3.2-4. Meanwhile the application may have ended the connection.
-void ClientCore::Delivered() {
-  const PacketId packet_id = std::exchange(delivering_, PacketId{0});
-  if (packet_id == 0 || phase_ != Phase::kConnected || delivering_stream_ != stream_number_) return;
-  EncodePubAck(packet_id, ReasonCode::kSuccess, work_.out);
-}
+// Meanwhile the application may have ended the connection: then nothing goes out.
+void ClientCore::Delivered() { acknowledger_.Delivered(); }
 
 }  // namespace mqttrpc::mqtt

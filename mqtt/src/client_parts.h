@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
+#include <utility>
 #include <variant>
 
 #include "in_flight.h"
@@ -23,26 +25,39 @@ struct PublishOperation {
   OperationId id = 0;
   Message message;
   Completion<CodeResult> done;  // Empty once cancelled: the flow goes on, nobody is told.
+  TimePoint sent_at = kNever;   // On this connection, and unanswered since.
   bool on_wire = false;         // On this connection: it takes part of the send quota.
+
+  // QoS 2: when its PUBREC came, counted from 1; PUBREL is due or sent, and the
+  // message itself is no longer kept.
+  std::uint64_t released = 0;
+  ReasonCode received_code = ReasonCode::kSuccess;  // What PUBREC said.
 
   std::size_t bytes() const {
     return message.topic_name.size() + message.payload.size() + message.properties.view().size_bytes();
   }
 };
 
+// One of the two.
+struct Handler {
+  explicit Handler(MessageHandler plain_in) : plain(std::move(plain_in)) {}
+  explicit Handler(AcknowledgingHandler acknowledging_in) : acknowledging(std::move(acknowledging_in)) {}
+
+  MessageHandler plain;
+  AcknowledgingHandler acknowledging;
+};
+
 struct SubscribeOperation {
   SubscribeOperation() = default;
-  SubscribeOperation(OperationId id_in, Subscription subscription_in, MessageHandler handler_in,
+  SubscribeOperation(OperationId id_in, Subscription subscription_in, std::shared_ptr<Handler> handler_in,
                      Completion<CodeResult> done_in)
-      : id(id_in),
-        subscription(std::move(subscription_in)),
-        handler(std::make_shared<MessageHandler>(std::move(handler_in))),
-        done(std::move(done_in)) {}
+      : id(id_in), subscription(std::move(subscription_in)), handler(std::move(handler_in)), done(std::move(done_in)) {}
 
   OperationId id = 0;
   Subscription subscription;
-  std::shared_ptr<MessageHandler> handler;  // Null once cancelled.
+  std::shared_ptr<Handler> handler;  // Null once cancelled.
   Completion<CodeResult> done;
+  TimePoint sent_at = kNever;
 };
 
 struct UnsubscribeOperation {
@@ -53,11 +68,15 @@ struct UnsubscribeOperation {
   OperationId id = 0;
   std::string topic_filter;
   Completion<CodeResult> done;  // Empty if cancelled, or if nobody asked.
+  TimePoint sent_at = kNever;
 };
 
 // The client's own SUBSCRIBE for a session that the broker lost.
 struct Resubscription {
+  explicit Resubscription(std::string topic_filter_in) : topic_filter(std::move(topic_filter_in)) {}
+
   std::string topic_filter;
+  TimePoint sent_at = kNever;
 };
 
 // What waits for an acknowledgement under a Packet Identifier.
@@ -78,7 +97,11 @@ struct StatusFinished {
 struct Delivery {
   MessageView message;  // For ClientCore::receivers(); then call ClientCore::Delivered().
 };
-using Event = std::variant<StateChanged, CodeFinished, StatusFinished, Delivery>;
+struct SubscriptionLost {
+  std::string topic_filter;
+  absl::Status why;
+};
+using Event = std::variant<StateChanged, CodeFinished, StatusFinished, Delivery, SubscriptionLost>;
 
 // What the broker takes, as CONNACK said (MQTT 3.2.2.3).
 struct BrokerLimits {
@@ -86,6 +109,7 @@ struct BrokerLimits {
   explicit BrokerLimits(PropertiesView connack)
       : receive_maximum(connack.Get(property::kReceiveMaximum).value_or(65'535)),
         maximum_qos(connack.Get(property::kMaximumQoS).value_or(2)),
+        topic_alias_maximum(connack.Get(property::kTopicAliasMaximum).value_or(0)),  // MQTT-3.2.2-18
         maximum_packet_size(connack.Get(property::kMaximumPacketSize).value_or(0xFFFFFFFF)),
         retain_available(connack.Get(property::kRetainAvailable).value_or(1) != 0),
         wildcards_available(connack.Get(property::kWildcardSubscriptionAvailable).value_or(1) != 0),
@@ -94,6 +118,7 @@ struct BrokerLimits {
 
   std::uint16_t receive_maximum = 65'535;
   std::uint8_t maximum_qos = 2;
+  std::uint16_t topic_alias_maximum = 0;
   std::uint32_t maximum_packet_size = 0xFFFFFFFF;
   bool retain_available = true;
   bool wildcards_available = true;
@@ -107,6 +132,29 @@ struct ClientWork {
   InFlight<Pending> in_flight;  // One space of Packet Identifiers for all (2.2.1).
   std::deque<Event> events;
   BrokerLimits limits;
+  ClientStatistics statistics;  // The counters; what is "now" is filled in when asked for.
+  TimePoint now{};              // Of the input that is being worked on.
+
+  // Notes that the packet under `packet_id` went out and wants an answer in time.
+  // Packets are answered in any order, so the list may name some that are not
+  // waited for any more.
+  void Sent(PacketId packet_id, TimePoint& sent_at) {
+    sent_at = now;
+    unanswered_.emplace_back(packet_id, now);
+  }
+  // When the oldest unanswered packet was sent; kNever if there is none. Cheap.
+  TimePoint OldestSent() {
+    while (!unanswered_.empty()) {
+      const auto& [packet_id, sent_at] = unanswered_.front();
+      const Pending* pending = in_flight.Find(packet_id);
+      if (pending != nullptr && std::visit([](const auto& each) { return each.sent_at; }, *pending) == sent_at) {
+        return sent_at;
+      }
+      unanswered_.pop_front();
+    }
+    return kNever;
+  }
+  void ForgetSent() { unanswered_.clear(); }
 
   void Finish(Completion<CodeResult>& done, CodeResult result) {
     if (done) events.emplace_back(CodeFinished{std::exchange(done, {}), std::move(result)});
@@ -114,6 +162,9 @@ struct ClientWork {
   void Finish(Completion<absl::Status>& done, absl::Status result) {
     if (done) events.emplace_back(StatusFinished{std::exchange(done, {}), std::move(result)});
   }
+
+ private:
+  std::deque<std::pair<PacketId, TimePoint>> unanswered_;
 };
 
 }  // namespace mqttrpc::mqtt

@@ -2,27 +2,32 @@
 #pragma once
 
 #include <list>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "client_parts.h"
+#include "topic_aliases.h"
 
 namespace mqttrpc::mqtt {
 
 // Sans-I/O part of ClientCore. Messages leave in the order they came, also over
-// lost connections (MQTT-4.6.0-1).
+// lost connections (MQTT-4.6.0-1). publisher.cc has the queue and the sending,
+// publisher_flow.cc what follows: answers, repetition, ends.
 class Publisher {
  public:
   Publisher(const ClientOptions& options, ClientWork& work) : options_(options), work_(work) {}
 
   // Queues it, or refuses it at once.
-  void Add(PublishOperation operation);
+  void Add(PublishOperation operation, bool connected);
 
   // Sends what quota and buffer allow. `everything`: never mind the buffer.
   void Pump(bool everything = false);
 
-  // False if `id` belongs to something that is no PUBLISH.
-  bool OnPubAck(const PubAck& ack);
+  // Errors: the broker broke the protocol.
+  absl::Status OnPubAck(const PubAck& ack);
+  absl::Status OnPubRec(const PubRec& ack);
+  absl::Status OnPubComp(const PubComp& ack);
 
   // The bytes in ClientWork::out are being written now; they have been written.
   void OnTaken();
@@ -41,6 +46,9 @@ class Publisher {
   // stays part of the session.
   void CancelAll(const absl::Status& why);
 
+  std::size_t queued_messages() const { return queue_.size(); }
+  std::size_t queued_bytes() const { return queued_bytes_; }
+
  private:
   using Queue = std::list<PublishOperation>;
 
@@ -56,13 +64,24 @@ class Publisher {
     Completion<CodeResult> done;
   };
 
+  // publisher.cc
+  bool MakeRoom(std::size_t bytes);
   bool MaySend(bool everything) const;
-  bool MaySendQoS1() const;
+  bool MaySendAcknowledged() const;
   absl::Status CheckAgainstLimits(const Message& message) const;
   absl::Status Encode(const PublishOperation& operation, PacketId packet_id, bool dup);
+  absl::Status EncodeWithin(const Publish& publish);
   bool SendNew(PublishOperation& operation);
-  void Repeat(PacketId packet_id);  // MQTT-3.3.1-1
   void Finish(PublishOperation& operation, CodeResult result);
+
+  // publisher_flow.cc
+  // What waits for `packet_id`: null if nothing does any more. Errors: something
+  // else does, or a message of another QoS.
+  absl::StatusOr<PublishOperation*> Find(PacketId packet_id, QoS qos, std::string_view answer);
+  void Ended(PacketId packet_id, PublishOperation& operation, CodeResult result);
+  void SendPubRel(PacketId packet_id, ReasonCode code);
+  void Repeat(PacketId packet_id);
+  void RepeatInOrder(const std::vector<PacketId>& unacknowledged);
 
   const ClientOptions& options_;
   ClientWork& work_;
@@ -71,6 +90,9 @@ class Publisher {
   std::deque<PacketId> to_repeat_;
   std::size_t on_wire_ = 0;          // Unacknowledged on this connection.
   std::size_t in_flight_bytes_ = 0;  // Kept for repetition.
+  std::uint64_t releases_ = 0;       // PUBRECs so far.
+  OutgoingAliases aliases_;
+  std::string aliased_properties_;  // Kept for its room.
   std::vector<Unwritten> in_buffer_, being_written_;
   std::unordered_map<OperationId, Place> places_;
 };

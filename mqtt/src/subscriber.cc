@@ -14,7 +14,6 @@ namespace {
 
 absl::Status CheckSubscription(const Subscription& subscription) {
   if (absl::Status status = CheckTopicFilter(subscription.topic_filter); !status.ok()) return status;
-  if (subscription.qos == QoS::kExactlyOnce) return absl::UnimplementedError("QoS 2");
   if (subscription.retain_handling > 2) {
     return absl::InvalidArgumentError(absl::StrCat("Retain Handling is ", int{subscription.retain_handling}, "; 0-2"));
   }
@@ -116,7 +115,7 @@ Subscriber::Entry& Subscriber::EntryFor(const SubscribeOperation& operation) {
 }
 
 bool Subscriber::Release(const std::string& topic_filter, PacketId answered) {
-  std::shared_ptr<MessageHandler> next;
+  std::shared_ptr<Handler> next;
   work_.in_flight.ForEach([&](PacketId packet_id, Pending& pending) {
     const auto* subscribe = std::get_if<SubscribeOperation>(&pending);
     if (subscribe == nullptr || packet_id == answered || subscribe->subscription.topic_filter != topic_filter) return;
@@ -150,6 +149,7 @@ bool Subscriber::Send(SubscribeOperation& operation) {
     work_.Finish(operation.done, std::move(status));
     return true;
   }
+  work_.Sent(*packet_id, operation.sent_at);
   *work_.in_flight.Find(*packet_id) = std::move(operation);
   return true;
 }
@@ -165,6 +165,7 @@ bool Subscriber::Send(UnsubscribeOperation& operation) {
     work_.Finish(operation.done, std::move(status));
     return true;
   }
+  work_.Sent(*packet_id, operation.sent_at);
   *work_.in_flight.Find(*packet_id) = std::move(operation);
   return true;
 }
@@ -177,7 +178,7 @@ absl::Status Subscriber::OnSubAck(const SubAck& ack) {
   }
   const ReasonCode code = ack.reason_codes.front();
   if (const auto* again = std::get_if<Resubscription>(pending)) {
-    Resubscribed(*again, code);
+    Resubscribed(*again, code, ack.properties);
   } else if (auto* operation = std::get_if<SubscribeOperation>(pending)) {
     const std::string& topic_filter = operation->subscription.topic_filter;
     if (!IsError(code)) {
@@ -210,16 +211,18 @@ void Subscriber::Granted(SubscribeOperation& operation, PacketId answered) {
   entry.in_session = true;
 }
 
-void Subscriber::Resubscribed(const Resubscription& again, ReasonCode code) {
+void Subscriber::Resubscribed(const Resubscription& again, ReasonCode code, PropertiesView properties) {
   --resubscriptions_;
-  if (!IsError(code)) {
-    if (const auto found = entries_.find(again.topic_filter); found != entries_.end()) found->second.in_session = true;
-  } else {
-    Log(log_, LogLevel::kWarning, [&] {
-      return absl::StrCat("event=subscription_lost topic_filter=", Quoted(again.topic_filter),
-                          " why=", Quoted(NameOf(code)));
-    });
-  }
+  if (IsError(code)) return TellLost(again.topic_filter, Refusal(code, "subscribe to", again.topic_filter, properties));
+  if (const auto found = entries_.find(again.topic_filter); found != entries_.end()) found->second.in_session = true;
+}
+
+void Subscriber::TellLost(const std::string& topic_filter, absl::Status why) {
+  Log(log_, LogLevel::kWarning, [&] {
+    return absl::StrCat("event=subscription_lost topic_filter=", Quoted(topic_filter),
+                        " why=", Quoted(ToStd(why.message())));
+  });
+  if (options_.subscription_lost) work_.events.emplace_back(SubscriptionLost{topic_filter, std::move(why)});
 }
 
 absl::Status Subscriber::OnUnsubAck(const UnsubAck& ack) {
@@ -267,19 +270,17 @@ void Subscriber::OnSession(bool session_present) {
   for (auto& [topic_filter, entry] : entries_) {
     if (!session_present) entry.in_session = false;
     if (entry.in_session) continue;
-    const std::optional<PacketId> packet_id = work_.in_flight.Add(Resubscription{topic_filter});
+    const std::optional<PacketId> packet_id = work_.in_flight.Add(Resubscription(topic_filter));
     const absl::Status status = packet_id.has_value()
                                     ? EncodeSubscribe(entry.subscription, entry.identifier, *packet_id)
                                     : absl::ResourceExhaustedError("no Packet Identifier is free");
     if (status.ok()) {
+      work_.Sent(*packet_id, std::get<Resubscription>(*work_.in_flight.Find(*packet_id)).sent_at);
       ++resubscriptions_;
       continue;
     }
     if (packet_id.has_value()) work_.in_flight.Remove(*packet_id);
-    Log(log_, LogLevel::kWarning, [&, &filter = topic_filter] {
-      return absl::StrCat("event=subscription_lost topic_filter=", Quoted(filter),
-                          " why=", Quoted(ToStd(status.message())));
-    });
+    TellLost(topic_filter, status);
   }
 }
 
@@ -317,7 +318,7 @@ void Subscriber::CancelAll(const absl::Status& why) {
   requests_.clear();
 }
 
-void Subscriber::Match(const Publish& publish, std::vector<std::shared_ptr<MessageHandler>>& receivers) const {
+void Subscriber::Match(const Publish& publish, std::vector<std::shared_ptr<Handler>>& receivers) const {
   const auto take = [&](const Entry& entry) {
     if (entry.handler == nullptr || !Matches(entry.match_filter, publish.topic_name)) return;
     // Once, however often a broker names its identifier.

@@ -41,14 +41,14 @@ class Subscriber {
   void CancelAll(const absl::Status& why);
 
   // Puts the handlers that `publish` is for into `receivers`.
-  void Match(const Publish& publish, std::vector<std::shared_ptr<MessageHandler>>& receivers) const;
+  void Match(const Publish& publish, std::vector<std::shared_ptr<Handler>>& receivers) const;
 
  private:
   // One Topic Filter that the broker has, or has been asked for.
   struct Entry {
     Subscription subscription;
     std::string match_filter;  // Without $share/{name}/.
-    std::shared_ptr<MessageHandler> handler;
+    std::shared_ptr<Handler> handler;
     std::uint32_t identifier = 0;  // Never changes: a message in the queue may carry it for long.
     bool granted = false;          // Once, ever.
     bool in_session = false;       // In the one the broker has now.
@@ -68,7 +68,8 @@ class Subscriber {
   bool Release(const std::string& topic_filter, PacketId answered);
   void Erase(const std::string& topic_filter);
   void Granted(SubscribeOperation& operation, PacketId answered);
-  void Resubscribed(const Resubscription& again, ReasonCode code);
+  void Resubscribed(const Resubscription& again, ReasonCode code, PropertiesView properties);
+  void TellLost(const std::string& topic_filter, absl::Status why);
 
   const ClientOptions& options_;
   LogSink& log_;

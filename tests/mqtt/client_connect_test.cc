@@ -47,7 +47,7 @@ TEST_F(ClientConnectTest, SendsEveryOptionInConnect) {
   EXPECT_EQ(connect.properties.Get(property::kMaximumPacketSize), 9999u);
   EXPECT_EQ(connect.properties.Get(property::kRequestResponseInformation), 1);
   EXPECT_EQ(connect.properties.UserProperty("site"), "4");
-  EXPECT_FALSE(connect.properties.Has(PropertyId::kTopicAliasMaximum)) << "we keep no aliases";
+  EXPECT_EQ(connect.properties.Get(property::kTopicAliasMaximum), options_.topic_alias_maximum);
 }
 
 TEST_F(ClientConnectTest, TellsEachStateInOrderAndWhatConnAckSaid) {

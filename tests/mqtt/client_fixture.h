@@ -66,6 +66,19 @@ class ClientTest : public testing::Test {
     return peer_->Expect<Connect>();
   }
 
+  // Sends `packet` and lets the client act on it.
+  void Tell(const Packet& packet) {
+    peer_->Send(packet);
+    Run();
+  }
+  template <typename Response>
+  void Respond(PacketId packet_id, ReasonCode code = ReasonCode::kSuccess) {
+    Response response;
+    response.packet_id = packet_id;
+    response.reason_code = code;
+    Tell(response);
+  }
+
   // Answers CONNECT and lets the client act on it.
   void SendConnAck(bool session_present = false, const Properties& properties = {}) {
     ConnAck connack;
@@ -125,13 +138,19 @@ class ClientTest : public testing::Test {
   }
   void SendMessage(std::string_view topic_name, std::string_view payload, PacketId packet_id = 0,
                    std::optional<std::uint32_t> identifier = std::nullopt) {
+    const QoS qos = packet_id == 0 ? QoS::kAtMostOnce : QoS::kAtLeastOnce;
+    SendMessage(topic_name, payload, packet_id, qos, false, identifier);
+  }
+  void SendMessage(std::string_view topic_name, std::string_view payload, PacketId packet_id, QoS qos, bool dup = false,
+                   std::optional<std::uint32_t> identifier = std::nullopt) {
     Publish publish;
+    publish.dup = dup;
     Properties properties;
     if (identifier.has_value()) properties.Add(property::kSubscriptionIdentifier, *identifier);
     publish.topic_name = topic_name;
     publish.payload = payload;
     publish.packet_id = packet_id;
-    publish.qos = packet_id == 0 ? QoS::kAtMostOnce : QoS::kAtLeastOnce;
+    publish.qos = qos;
     publish.properties = properties;
     peer_->Send(publish);
     Run();

@@ -66,7 +66,6 @@ TEST_F(ClientSubscribeTest, RefusesBadFiltersAndWhatItCannotDo) {
   EXPECT_THAT(subscribe(Subscription("")), invalid);
   EXPECT_THAT(subscribe(Subscription("a/#/b")), invalid);
   EXPECT_THAT(subscribe(Subscription("$share//a")), invalid);
-  EXPECT_THAT(subscribe(Subscription("a", QoS::kExactlyOnce)), StatusIs(absl::StatusCode::kUnimplemented));
   Subscription no_local("$share/g/a");  // MQTT-3.8.3-4
   no_local.no_local = true;
   EXPECT_THAT(subscribe(no_local), invalid);

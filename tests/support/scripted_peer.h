@@ -134,6 +134,7 @@ class ScriptedConnector final : public mqtt::Connector {
   enum class Answer { kAccept, kRefuse, kSilence };
   void set_answer(Answer answer) { answer_ = answer; }
   int dialled() const { return dialled_; }
+  const std::vector<std::string>& hosts() const { return hosts_; }  // As dialled, without ports.
 
   // The oldest connection that was not taken; null if there is none.
   std::unique_ptr<ScriptedPeer> Accept() {
@@ -143,8 +144,9 @@ class ScriptedConnector final : public mqtt::Connector {
     return peer;
   }
 
-  std::unique_ptr<Attempt> Connect(const mqtt::Endpoint&, asio::any_io_executor executor, Done done) override {
+  std::unique_ptr<Attempt> Connect(const mqtt::Endpoint& endpoint, asio::any_io_executor executor, Done done) override {
     ++dialled_;
+    hosts_.push_back(endpoint.host);
     auto pending = std::make_shared<Done>(std::move(done));
     if (answer_ == Answer::kRefuse) {
       asio::post(executor, [pending] {
@@ -173,6 +175,7 @@ class ScriptedConnector final : public mqtt::Connector {
   const asio::any_io_executor peer_executor_;
   Answer answer_ = Answer::kAccept;
   int dialled_ = 0;
+  std::vector<std::string> hosts_;
   std::deque<std::unique_ptr<ScriptedPeer>> accepted_;
 };
 

@@ -1,0 +1,77 @@
+// What a client tells about its connection and its work.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <absl/status/status.h>
+
+#include "mqttrpc/mqtt/clock.h"
+#include "mqttrpc/mqtt/properties.h"
+
+namespace mqttrpc::mqtt {
+
+// What a client tells about its connection.
+struct ConnectionState {
+  enum class Kind {
+    kStopped,     // Not started, disconnected, or given up: see `why`.
+    kConnecting,  // Dialling, or waiting for CONNACK.
+    kConnected,
+    kWaiting,  // Lost or refused: see `why`; dials again at `next_try`.
+  };
+
+  ConnectionState() = default;
+
+  Kind kind = Kind::kStopped;
+  absl::Status why;              // For kWaiting and kStopped; OkStatus after Disconnect.
+  TimePoint next_try{};          // For kWaiting, on the client's clock.
+  bool session_present = false;  // For kConnected: the broker still had our session.
+  std::string client_id;         // As in use: ours, or the broker's choice.
+  std::string broker;            // The URL that is or was dialled.
+
+  // For kConnected: how long the broker keeps the session, ours or its choice (MQTT 3.2.2.3.2).
+  std::chrono::seconds session_expiry{0};
+
+  // For kConnected: what CONNACK said, e.g. kResponseInformation.
+  Properties connack_properties;
+};
+
+std::string_view NameOf(ConnectionState::Kind kind);
+
+// Stops watching when destroyed. May outlive the client. Destroyed on another
+// thread than the client's, a call that runs just then may end after it.
+class [[nodiscard]] StateWatch {
+ public:
+  virtual ~StateWatch() = default;
+};
+
+// Counted since the client was made; what is "now" is as of its last turn.
+struct ClientStatistics {
+  ClientStatistics() = default;
+
+  std::uint64_t connections = 0;  // CONNACKs with success.
+  std::uint64_t connections_lost = 0;
+  std::uint64_t sessions_lost = 0;  // Reconnected, but the broker had no session.
+
+  std::uint64_t messages_sent = 0;        // PUBLISH packets, repetitions included.
+  std::uint64_t messages_repeated = 0;    // With DUP.
+  std::uint64_t messages_received = 0;    // PUBLISH packets.
+  std::uint64_t duplicates_received = 0;  // QoS 2, or held by a handler: not handed over again.
+  std::uint64_t bytes_sent = 0;           // Handed to the transport.
+  std::uint64_t bytes_received = 0;
+
+  std::uint64_t dropped_queue_full = 0;  // Refused or dropped, by ClientOptions::queue_policy.
+  std::uint64_t dropped_offline = 0;     // QoS 0 without a connection, or lost with it.
+  std::uint64_t dropped_by_limit = 0;    // Over what the broker takes.
+  std::uint64_t refused_by_broker = 0;   // PUBACK or PUBREC with an error.
+
+  std::size_t queued_messages = 0;  // Now.
+  std::size_t queued_bytes = 0;     // Now.
+  std::size_t in_flight = 0;        // Now: requests and messages that wait for an answer.
+  std::size_t unacknowledged = 0;   // Now: received, and the broker waits for our answer.
+};
+
+}  // namespace mqttrpc::mqtt
