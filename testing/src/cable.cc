@@ -53,7 +53,9 @@ struct Cable::Lane {
   void Pump();
   void UpdateReading();
 
-  bool frozen() const { return cable.network_.frozen(cable.client_, direction); }
+  // Nobody is at the far end any more.
+  bool leads_nowhere() const { return destination->transport == nullptr; }
+  bool frozen() const { return !leads_nowhere() && cable.network_.frozen(cable.client_, direction); }
   mqtt::TimePoint now() const { return cable.network_.Now(); }
   void Add(Piece piece);
   void Record(RecordedPacket packet, std::string note);
@@ -143,6 +145,8 @@ void Cable::Lane::Record(RecordedPacket packet, std::string note) {
 }
 
 void Cable::Lane::SourceEnds(bool in_order) {
+  const std::string_view who = direction == Direction::kToBroker ? "client" : "broker";
+  cable.network_.Record(cable.client_, cable.number_, (in_order ? "closed by " : "dropped by ") + std::string(who));
   if (!swapped.empty()) Add(Piece(Piece::Kind::kBytes, now(), std::exchange(swapped, {})));
   if (!unparsed.empty()) {
     Record(ReadPacket(unparsed, direction), "");  // Half a packet.
@@ -171,12 +175,11 @@ void Cable::Lane::Pump() {
     if (kind != Piece::Kind::kBytes) {
       queue.pop_front();
       if (kind == Piece::Kind::kFreeze) cable.network_.SetFrozen(cable.client_, direction, true);
-      const bool by_client = direction == Direction::kToBroker;
       if (kind == Piece::Kind::kCut) return cable.Cut("cut");
-      if (kind == Piece::Kind::kDrop) return cable.Finish(by_client ? "dropped by client" : "dropped by broker");
+      if (kind == Piece::Kind::kDrop) return cable.Finish("over");
       if (kind == Piece::Kind::kClose) {
-        destination->transport->Close();
-        return cable.Finish(by_client ? "closed by client" : "closed by broker");
+        if (!leads_nowhere()) destination->transport->Close();
+        return cable.Finish("over");
       }
       continue;
     }
@@ -189,6 +192,7 @@ void Cable::Lane::Pump() {
       queue.pop_front();
     }
     queued_bytes -= writing.size();
+    if (leads_nowhere()) continue;
     busy = true;
     const auto piece = std::as_bytes(std::span(writing));
     destination->transport->Write(std::span(&piece, 1));
@@ -197,7 +201,7 @@ void Cable::Lane::Pump() {
 }
 
 void Cable::Lane::UpdateReading() {
-  if (cable.over_) return;
+  if (cable.over_ || source->transport == nullptr) return;
   const bool pause = frozen() || (busy && queued_bytes > kWindowBytes);
   if (pause == paused) return;
   paused = pause;
@@ -229,6 +233,16 @@ Cable::~Cable() = default;
 
 void Cable::Cut(std::string_view why) {
   if (!over_) Finish(why);
+}
+
+void Cable::LoseClient() {
+  if (over_ || client_end_->transport == nullptr) return;
+  network_.Record(client_, number_, "lost by client; the broker is not told");
+  client_end_->transport = nullptr;
+  to_broker_->queue.clear();
+  to_broker_->timer->Disarm();
+  to_client_->busy = false;
+  to_client_->Pump();
 }
 
 // The callers stand in a callback of a transport that this destroys, and return.

@@ -28,6 +28,9 @@ class Cable {
   // Neither end is told why: they see their peer drop the stream.
   void Cut(std::string_view why);
 
+  // The client sees the stream end; the broker sees nothing, and what it sends is lost.
+  void LoseClient();
+
   // Goes on after a thaw, or stops reading after a freeze.
   void Pump();
 

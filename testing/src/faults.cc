@@ -108,6 +108,8 @@ void Flow::Latency(mqtt::Duration latency) const { network_.SetLatency(client_, 
 
 void Faults::Cut(std::string_view client) { network_.Cut(client, "cut"); }
 
+void Faults::LeaveHalfOpen(std::string_view client) { network_.LoseClient(client); }
+
 void Faults::Refuse(std::string_view client, absl::Status why) {
   network_.Refuse(client, std::move(why), mqtt::kNever);
 }

@@ -129,6 +129,13 @@ void Network::Cut(std::string_view client, std::string_view why) {
   }
 }
 
+void Network::LoseClient(std::string_view client) {
+  const auto cables = cables_;
+  for (const auto& cable : cables) {
+    if (cable->client() == client) cable->LoseClient();
+  }
+}
+
 void Network::CutAll(std::string_view why) {
   const auto cables = cables_;
   for (const auto& cable : cables) cable->Cut(why);

@@ -51,6 +51,7 @@ class Network {
   mqtt::Duration latency(const std::string& client, Direction direction) const;
 
   void Cut(std::string_view client, std::string_view why);
+  void LoseClient(std::string_view client);
   void CutAll(std::string_view why);
   void Refuse(std::string_view client, absl::Status why, mqtt::TimePoint until);
   void Accept(std::string_view client) { refusals_.erase(std::string(client)); }

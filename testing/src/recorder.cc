@@ -21,12 +21,22 @@ std::string ToText(const RecordedEvent& event) {
 
 }  // namespace
 
+void Recorder::Watch(std::function<void(const RecordedPacket&)> on_packet,
+                     std::function<void(const RecordedEvent&)> on_event) {
+  on_packet_ = std::move(on_packet);
+  on_event_ = std::move(on_event);
+}
+
 void Recorder::Add(RecordedPacket packet) {
+  if (on_packet_) on_packet_(packet);
+  if (limit_ == 0) return;
   entries_.emplace_back(std::move(packet));
   Trim();
 }
 
 void Recorder::Add(RecordedEvent event) {
+  if (on_event_) on_event_(event);
+  if (limit_ == 0) return;
   entries_.emplace_back(std::move(event));
   Trim();
 }

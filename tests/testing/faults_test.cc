@@ -208,6 +208,19 @@ TEST_F(FaultsTest, FreezesAfterAPacket) {
   EXPECT_THAT(payloads_, ElementsAre("one", "two"));
 }
 
+// The broker hears of it from the client's next connection (0x8E).
+TEST_F(FaultsTest, AHalfOpenConnectionIsTakenOver) {
+  world_.faults().Refuse("lamp");
+  world_.faults().LeaveHalfOpen("lamp");
+  world_.Advance(seconds(30));
+  EXPECT_NE(lamp_.state().kind, mqtt::ConnectionState::Kind::kConnected);
+  EXPECT_EQ(world_.broker().statistics().connections, 2u);
+  world_.faults().Accept("lamp");
+  ASSERT_TRUE(world_.UntilConnected(lamp_).ok());
+  EXPECT_EQ(world_.broker().statistics().connections, 2u);
+  EXPECT_THAT(world_.recorder().To("lamp"), Contains(HasReason(mqtt::ReasonCode::kSessionTakenOver)));
+}
+
 TEST_F(FaultsTest, RefusesUntilAccepted) {
   world_.faults().Refuse("lamp");
   world_.faults().Cut("lamp");

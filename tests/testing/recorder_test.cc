@@ -62,6 +62,19 @@ TEST_F(RecorderTest, ForgetsTheOldestBeyondItsLimit) {
   EXPECT_EQ(world_.recorder().Packets().size(), 4u);
 }
 
+TEST_F(RecorderTest, TellsAWatcherAsItHappens) {
+  std::vector<PacketKind> kinds;
+  std::vector<std::string> events;
+  world_.recorder().set_limit(0);
+  world_.recorder().Watch([&](const RecordedPacket& packet) { kinds.push_back(packet.kind); },
+                          [&](const RecordedEvent& event) { events.push_back(event.what); });
+  ASSERT_TRUE(world_.Run(lamp_.Publish(mqtt::Message("a", "b"))).ok());
+  world_.faults().Cut("lamp-42");
+  world_.recorder().Watch(nullptr, nullptr);
+  EXPECT_THAT(kinds, ElementsAre(PacketKind::kPublish, PacketKind::kPubAck));
+  EXPECT_THAT(events, ElementsAre("cut"));
+}
+
 TEST_F(RecorderTest, ForgetsAllWhenTold) {
   world_.recorder().Clear();
   EXPECT_TRUE(world_.recorder().Packets().empty());

@@ -118,6 +118,10 @@ class Faults {
   // Ends the client's connection for both sides, now and without a word.
   void Cut(std::string_view client);
 
+  // The client sees its connection end, the broker does not: it goes on believing in
+  // it until keep alive says otherwise, or the client takes its session over.
+  void LeaveHalfOpen(std::string_view client);
+
   // Attempts to connect fail with `why`, until Accept() or for a while.
   void Refuse(std::string_view client, absl::Status why = absl::UnavailableError("refused"));
   void RefuseFor(std::string_view client, mqtt::Duration time);

@@ -15,7 +15,9 @@
 
 namespace mqttrpc::testing {
 
-// Something that happened to a connection: "connected", "cut", "refused", ...
+// Something that happened to a connection: "connected", "refused", "cut"; "closed by
+// client" or "dropped by broker" when one side ended it, then "over" when the other
+// side was told.
 struct RecordedEvent {
   RecordedEvent() = default;
 
@@ -46,6 +48,10 @@ class Recorder {
 
   std::vector<RecordedEvent> Events() const;
 
+  // Called for each packet and each event as they happen, from now on. Must not
+  // change the world.
+  void Watch(std::function<void(const RecordedPacket&)> on_packet, std::function<void(const RecordedEvent&)> on_event);
+
   // Forgets what was recorded, so that a test looks only at what comes next.
   void Clear() { entries_.clear(); }
 
@@ -62,6 +68,8 @@ class Recorder {
   void Trim();
 
   std::size_t limit_ = kDefaultLimit;
+  std::function<void(const RecordedPacket&)> on_packet_;
+  std::function<void(const RecordedEvent&)> on_event_;
   std::deque<Entry> entries_;
 };
 
