@@ -9,7 +9,7 @@
 namespace mqttrpc::testing {
 namespace {
 
-// What may wait for a slow receiver before the sender is not read from any more.
+// What may wait for a slow or frozen receiver before the sender is not read from any more.
 constexpr std::size_t kWindowBytes = std::size_t{64} * 1024;
 
 }  // namespace
@@ -66,6 +66,7 @@ struct Cable::Lane {
   End* destination = nullptr;
 
   std::string unparsed;
+  bool doomed = false;          // A cut is on its way: what is sent now is lost.
   bool passes_through = false;  // It is no MQTT: bytes go as they come.
   std::string swapped;          // Waits for the next packet to overtake it.
   std::deque<Piece> queue;
@@ -114,10 +115,12 @@ void Cable::Lane::Take(std::string_view bytes) {
   RecordedPacket packet = ReadPacket(bytes, direction);
   packet.client = cable.client_;
   packet.connection = cable.number_;
+  if (doomed) return Record(std::move(packet), "lost: cut before it");
   const Verdict verdict = cable.network_.rules().Judge(packet);
   const mqtt::TimePoint due = now() + verdict.delay;
   const std::string sent = verdict.drop ? std::string() : verdict.replaced.value_or(packet.bytes);
   Record(std::move(packet), verdict.note);
+  doomed = verdict.cut_before || verdict.cut_after;
   if (verdict.cut_before) return Add(Piece(Piece::Kind::kCut, due));
   if (verdict.swap_with_next && swapped.empty()) {
     swapped = sent;
@@ -202,7 +205,7 @@ void Cable::Lane::Pump() {
 
 void Cable::Lane::UpdateReading() {
   if (cable.over_ || source->transport == nullptr) return;
-  const bool pause = frozen() || (busy && queued_bytes > kWindowBytes);
+  const bool pause = (busy || frozen()) && queued_bytes > kWindowBytes;
   if (pause == paused) return;
   paused = pause;
   if (pause) {
