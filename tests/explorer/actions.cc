@@ -40,6 +40,7 @@ Actor DrawActor(Dice& dice, const Features& features, int number) {
   actor.style = dice.Of(std::array{Actor::Style::kExact, Actor::Style::kWildcard, Actor::Style::kShared});
   actor.retain_qos = static_cast<QoS>(std::min(1 + dice.Below(2), static_cast<int>(features.maximum_qos)));
   actor.receive_maximum = dice.Of(std::array<std::uint16_t, 3>{1, 3, 100});
+  actor.keep_alive = dice.OneIn(2) ? 60 : 0;
   return actor;
 }
 

@@ -106,11 +106,14 @@ class DeliveryCheck {
   void CheckExpected(int message) {
     const MessageTimeline& times = timeline_.messages[message];
     const MessagePlan& plan = history_.messages[message];
-    for (const Index delivery : times.deliveries) {
+    std::vector<Index> all = times.deliveries;
+    all.insert(all.end(), times.sent.begin(), times.sent.end());  // Also what the client would not hand over.
+    for (const Index delivery : all) {
       const Event& event = timeline_.at(delivery);
       const std::string what = absl::StrCat("unexpected: ", Describe(history_, message), " at ",
                                             history_.clients[event.client].name, " ", At(event), " ");
-      if (event.text != plan.topic) findings_.push_back(absl::StrCat(what, "came as ", event.text));
+      if (event.kind == Kind::kDelivered && event.text != plan.topic)
+        findings_.push_back(absl::StrCat(what, "came as ", event.text));
       bool wanted = false;
       bool qos_fits = false;
       bool asked = true;  // So far as UNSUBACK tells, unless SUBSCRIBE followed its UNSUBSCRIBE.
@@ -147,15 +150,17 @@ class DeliveryCheck {
     std::set<int> begun;
     for (const Index i : times.sent) {
       const Event& sent = timeline_.at(i);
-      if (sent.dup || i < times.done || !begun.insert(sent.client).second) continue;
-      const auto waited = sent.time - timeline_.at(times.done).time;
+      if (sent.dup || !begun.insert(sent.client).second) continue;
+      const auto waited = i < times.done ? mqtt::Duration() : sent.time - timeline_.at(times.done).time;
       const auto whole = std::chrono::duration_cast<std::chrono::seconds>(waited).count();
+      const std::string what = absl::StrCat("expired: ", Describe(history_, message), ", good for ", *plan.expiry,
+                                            "s, was sent to ", history_.clients[sent.client].name, " ", At(sent));
       if (waited > std::chrono::seconds(*plan.expiry)) {
-        findings_.push_back(absl::StrCat("expired: ", Describe(history_, message), ", good for ", *plan.expiry,
-                                         "s, was sent to ", history_.clients[sent.client].name, " ", At(sent)));
-      } else if (!sent.seconds.has_value() || *sent.seconds > *plan.expiry - whole) {
-        findings_.push_back(absl::StrCat("expired: ", Describe(history_, message), ", good for ", *plan.expiry,
-                                         "s, was sent ", At(sent), " with ", sent.seconds.value_or(0), "s left"));
+        findings_.push_back(what);
+      } else if (!sent.seconds.has_value()) {
+        findings_.push_back(absl::StrCat(what, " without an expiry"));
+      } else if (*sent.seconds > *plan.expiry - whole) {
+        findings_.push_back(absl::StrCat(what, " with ", *sent.seconds, "s left"));
       }
     }
   }

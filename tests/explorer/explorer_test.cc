@@ -4,11 +4,17 @@
 //   MQTTRPC_EXPLORER_RUNS=n  runs n seeds instead of the usual number
 #include "explorer.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
 #include <string>
+#include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "planted.h"
 
 namespace mqttrpc::explorer {
 namespace {
@@ -42,6 +48,58 @@ TEST(ExplorerTest, TheSameSeedGivesTheSameRun) {
     EXPECT_EQ(first.recording, second.recording);
   }
 }
+
+// That it would find mistakes: each is planted, and found within so many seeds.
+struct Planted {
+  const char* name;
+  void (*plant)(testing::World&);
+  const char* kind;  // Of the finding.
+  int qos = 0;       // Where it can be found at all: from this Maximum QoS on, ...
+  bool sessions = false;
+  bool retained = false;
+};
+
+void PrintTo(const Planted& planted, std::ostream* out) { *out << planted.name; }
+
+class ExplorerFindsTest : public ::testing::TestWithParam<Planted> {};
+
+TEST_P(ExplorerFindsTest, WithinTwoHundredSeeds) {
+  const Planted& planted = GetParam();
+  const Exploration exploration = Explore(1, 200, Supported(), planted.plant);
+  ASSERT_FALSE(exploration.findings.empty());
+  EXPECT_THAT(exploration.findings, ::testing::Contains(::testing::StartsWith(planted.kind)));
+  EXPECT_THAT(exploration.report, ::testing::HasSubstr("MQTTRPC_EXPLORER_SEED="));
+}
+
+std::vector<Planted> ThatCanBeFound() {
+  const std::vector<Planted> all = {
+      {"AMessageLost", planted::LosesAMessage, "lost:", 1},
+      {"AMessageOvertaken", planted::Reorders, "order:"},
+      {"QoS1Repeated", planted::RepeatsQoS1, "twice:", 1},
+      {"QoS2RepeatedUnderAFreshIdentifier", planted::RepeatsQoS2, "twice:", 2},
+      {"ARetainedMessageForgotten", planted::ForgetsRetained, "retained:", 0, false, true},
+      {"ARetainedMessageKept", planted::KeepsWhatWasCleared, "retained:", 0, false, true},
+      {"AWillLost", planted::LosesWills, "will:"},
+      {"AWillRepeated", planted::RepeatsWills, "will:"},
+      {"ASessionForgotten", planted::ForgetsSessions, "session:", 0, true},
+      {"ASessionKept", planted::KeepsSessions, "session:", 0, true},
+      {"AnExpiryForgotten", planted::ForgetsExpiry, "expired:"},
+      {"AnExpiryNotCountedDown", planted::StopsExpiry, "expired:"},
+      {"AQoSLowered", planted::LowersQoS, "unexpected:", 1},
+      {"ATopicChanged", planted::Renames, "unexpected:"},
+      {"ASubscriptionKept", planted::KeepsSubscriptions, "unexpected:"},
+  };
+  std::vector<Planted> possible;
+  const Features features = Supported();
+  std::copy_if(all.begin(), all.end(), std::back_inserter(possible), [&](const Planted& each) {
+    return each.qos <= static_cast<int>(features.maximum_qos) && (!each.sessions || features.sessions) &&
+           (!each.retained || features.retained);
+  });
+  return possible;
+}
+
+INSTANTIATE_TEST_SUITE_P(Planted, ExplorerFindsTest, ::testing::ValuesIn(ThatCanBeFound()),
+                         [](const auto& each) { return std::string(each.param.name); });
 
 }  // namespace
 }  // namespace mqttrpc::explorer

@@ -50,6 +50,7 @@ Runner::Runner(const Scenario& scenario, const std::function<void(testing::World
     mqtt::ClientOptions options;
     options.session_expiry = std::chrono::seconds(actor.plan.session_expiry);
     options.receive_maximum = actor.receive_maximum;
+    options.keep_alive = std::chrono::seconds(actor.keep_alive);
     options.maximum_takeovers = 0;
     if (actor.plan.will_delay.has_value()) {
       options.will.emplace("w/" + actor.plan.name, "will", QoS::kAtLeastOnce);
@@ -60,7 +61,9 @@ Runner::Runner(const Scenario& scenario, const std::function<void(testing::World
   ClientPlan witness;
   witness.name = "witness";
   history_.witness = AddSeat(witness);
-  Start(history_.witness, mqtt::ClientOptions());
+  mqtt::ClientOptions options;
+  options.keep_alive = std::chrono::seconds(0);
+  Start(history_.witness, std::move(options));
   world_.RunUntilQuiet();
   Subscribe(history_.witness, "w/#", QoS::kAtLeastOnce);
 }
