@@ -115,7 +115,7 @@ void Faults::Refuse(std::string_view client, absl::Status why) {
 }
 
 void Faults::RefuseFor(std::string_view client, mqtt::Duration time) {
-  network_.Refuse(client, absl::UnavailableError("refused"), network_.Now() + time);
+  network_.Refuse(client, absl::UnavailableError("connection refused"), network_.Now() + time);
 }
 
 void Faults::Accept(std::string_view client) { network_.Accept(client); }

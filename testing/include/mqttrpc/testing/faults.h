@@ -123,7 +123,7 @@ class Faults {
   void LeaveHalfOpen(std::string_view client);
 
   // Attempts to connect fail with `why`, until Accept() or for a while.
-  void Refuse(std::string_view client, absl::Status why = absl::UnavailableError("refused"));
+  void Refuse(std::string_view client, absl::Status why = absl::UnavailableError("connection refused"));
   void RefuseFor(std::string_view client, mqtt::Duration time);
   void Accept(std::string_view client);
 
