@@ -36,7 +36,13 @@ absl::Status ClientCore::Answer(const Authenticator::Data& data, ReasonCode code
   Auth auth;
   auth.reason_code = code;
   auth.properties = properties;
-  return EncodePacket(Packet(auth), Sender::kClient, work_.out);
+  const std::size_t before = work_.out.size();
+  if (absl::Status status = EncodePacket(Packet(auth), Sender::kClient, work_.out); !status.ok()) return status;
+  const std::size_t size = work_.out.size() - before;
+  if (phase_ != Phase::kConnected || size <= work_.limits.maximum_packet_size) return absl::OkStatus();
+  work_.out.resize(before);  // MQTT-3.2.2-15
+  return StatusFrom(ReasonCode::kPacketTooLarge,
+                    absl::StrCat("AUTH is ", size, " bytes; broker takes ", work_.limits.maximum_packet_size));
 }
 
 absl::Status ClientCore::CheckMethod(PropertiesView properties) const {

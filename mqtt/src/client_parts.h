@@ -1,12 +1,14 @@
 // What the parts of the client's sans-I/O core share.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "in_flight.h"
 #include "mqttrpc/mqtt/client.h"
@@ -144,17 +146,21 @@ struct ClientWork {
   }
   // When the oldest unanswered packet was sent; kNever if there is none. Cheap.
   TimePoint OldestSent() {
-    while (!unanswered_.empty()) {
-      const auto& [packet_id, sent_at] = unanswered_.front();
+    for (; first_unanswered_ < unanswered_.size(); ++first_unanswered_) {
+      const auto& [packet_id, sent_at] = unanswered_[first_unanswered_];
       const Pending* pending = in_flight.Find(packet_id);
-      if (pending != nullptr && std::visit([](const auto& each) { return each.sent_at; }, *pending) == sent_at) {
-        return sent_at;
-      }
-      unanswered_.pop_front();
+      if (pending == nullptr || std::visit([](const auto& each) { return each.sent_at; }, *pending) != sent_at)
+        continue;
+      if (2 * first_unanswered_ > unanswered_.size()) DropAnswered();
+      return sent_at;
     }
+    DropAnswered();
     return kNever;
   }
-  void ForgetSent() { unanswered_.clear(); }
+  void ForgetSent() {
+    unanswered_.clear();
+    first_unanswered_ = 0;
+  }
 
   void Finish(Completion<CodeResult>& done, CodeResult result) {
     if (done) events.emplace_back(CodeFinished{std::exchange(done, {}), std::move(result)});
@@ -164,7 +170,14 @@ struct ClientWork {
   }
 
  private:
-  std::deque<std::pair<PacketId, TimePoint>> unanswered_;
+  void DropAnswered() {
+    unanswered_.erase(unanswered_.begin(), unanswered_.begin() + static_cast<std::ptrdiff_t>(first_unanswered_));
+    first_unanswered_ = 0;
+  }
+
+  // A queue that keeps its room.
+  std::vector<std::pair<PacketId, TimePoint>> unanswered_;
+  std::size_t first_unanswered_ = 0;
 };
 
 }  // namespace mqttrpc::mqtt

@@ -173,10 +173,20 @@ void Publisher::RepeatInOrder(const std::vector<PacketId>& unacknowledged) {
   std::copy_if(unacknowledged.begin(), unacknowledged.end(), std::back_inserter(releases),
                [&](PacketId packet_id) { return released(packet_id) != 0; });
   std::sort(releases.begin(), releases.end(), [&](PacketId a, PacketId b) { return released(a) < released(b); });
+  // A PUBLISH that must wait for the quota holds back no PUBREL (MQTT-3.3.4-8).
   auto next = releases.begin();
+  std::vector<PacketId> waiting;
+  std::size_t publishes = 0;
   for (const PacketId packet_id : unacknowledged) {
-    to_repeat_.push_back(released(packet_id) != 0 ? *next++ : packet_id);
+    if (released(packet_id) != 0) {
+      to_repeat_.push_back(*next++);
+    } else if (publishes++ < work_.limits.receive_maximum) {
+      to_repeat_.push_back(packet_id);
+    } else {
+      waiting.push_back(packet_id);
+    }
   }
+  to_repeat_.insert(to_repeat_.end(), waiting.begin(), waiting.end());
 }
 
 bool Publisher::Cancel(OperationId id) {

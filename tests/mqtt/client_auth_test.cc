@@ -164,6 +164,17 @@ TEST_F(ClientAuthTest, AnUnansweredReauthenticationTimesOut) {
   EXPECT_THAT(*result_, StatusIs(absl::StatusCode::kUnavailable));
 }
 
+// MQTT-3.2.2-15, MQTT-3.15.2-2, MQTT-3.15.2-3
+TEST_F(ClientAuthTest, AnAuthOverTheBrokersMaximumIsNotSent) {
+  Begin();
+  Properties properties = Data(std::nullopt);
+  properties.Set(property::kMaximumPacketSize, 15u);
+  SendConnAck(false, properties);
+  Reauthenticate();
+  EXPECT_THAT(*result_, HasReasonCode(ReasonCode::kPacketTooLarge));
+  EXPECT_EQ(peer_->Names(), "");
+}
+
 TEST_F(ClientAuthTest, OneAtATime) {
   StartAuthenticated();
   Reauthenticate();

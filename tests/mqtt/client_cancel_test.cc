@@ -53,6 +53,7 @@ TEST_F(ClientCancelTest, CancellingMakesRoomInTheQueue) {
   }
 }
 
+// MQTT-4.3.2-3, MQTT-2.2.1-3
 TEST_F(ClientCancelTest, APublishUnderWayEndsButItsPacketIdStaysInUse) {
   Properties properties;
   properties.Set(property::kReceiveMaximum, 1);

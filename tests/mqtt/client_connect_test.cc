@@ -105,6 +105,7 @@ TEST_F(ClientConnectTest, KeepsTheClientIdThatTheBrokerAssigned) {
   EXPECT_EQ(AcceptConnect().client_id, "auto-1");
 }
 
+// MQTT-3.1.2-4
 TEST_F(ClientConnectTest, StartsCleanOnceThenResumes) {
   StartConnected();
   peer_->Drop();
@@ -138,6 +139,7 @@ TEST_F(ClientConnectTest, UntilConnectedWaitsAndThenAnswersAtOnce) {
   EXPECT_THAT(*after, IsOk());
 }
 
+// MQTT-4.13.2-1
 TEST_F(ClientConnectTest, GivesUpOnARefusalThatAnotherTryCannotMend) {
   for (const ReasonCode code :
        {ReasonCode::kMalformedPacket, ReasonCode::kUnsupportedProtocolVersion, ReasonCode::kClientIdentifierNotValid,

@@ -108,6 +108,7 @@ TEST_F(ClientBrokerTest, AStrayAcknowledgementIsIgnored) {
   EXPECT_EQ(states_.back().kind, ConnectionState::Kind::kConnected);
 }
 
+// MQTT-4.13.2-1
 TEST_F(ClientBrokerTest, ADisconnectIsToldWithItsReasonAndFollowedByAnotherTry) {
   StartConnected();
   Disconnect disconnect;
@@ -121,6 +122,7 @@ TEST_F(ClientBrokerTest, ADisconnectIsToldWithItsReasonAndFollowedByAnotherTry) 
   AcceptConnect();
 }
 
+// MQTT-4.2.0-1
 TEST_F(ClientBrokerTest, BytesInAnyPiecesAreTheSame) {
   StartConnected();
   SubscribeTo("a");

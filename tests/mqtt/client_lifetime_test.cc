@@ -151,6 +151,22 @@ class ClientThreadTest : public testing::Test {
       PubAck ack;
       ack.packet_id = peer_->Expect<Publish>().packet_id;
       peer_->Send(ack);
+    } else if (name.starts_with("SUBSCRIBE")) {
+      SubAck ack;
+      ack.packet_id = peer_->Expect<Subscribe>().packet_id;
+      ack.reason_codes = {ReasonCode::kGrantedQoS1};
+      peer_->Send(ack);
+      for (PacketId id = 1; id <= 3; ++id) {
+        Publish publish;
+        publish.topic_name = "a";
+        publish.qos = QoS::kAtLeastOnce;
+        publish.packet_id = id;
+        peer_->Send(publish);
+      }
+    } else if (name.starts_with("PUBACK")) {
+      const PacketId id = peer_->Expect<PubAck>().packet_id;
+      EXPECT_EQ(id, ++acknowledged_);
+      if (id == 3) all_acknowledged_.set_value();
     } else {
       peer_->Expect<Disconnect>();
     }
@@ -161,6 +177,8 @@ class ClientThreadTest : public testing::Test {
   ScriptedConnector connector_{io_.get_executor()};
   std::unique_ptr<ScriptedPeer> peer_;
   std::atomic<bool> served_{false};
+  PacketId acknowledged_ = 0;
+  std::promise<void> all_acknowledged_;
   std::optional<Client> client_;
   std::thread thread_;
 };
@@ -179,6 +197,26 @@ TEST_F(ClientThreadTest, BlockingCallsFuturesAndCallbacksFromSeveralThreads) {
   publish_many();
   other.join();
   EXPECT_THAT(client_->Disconnect(kBlocking), IsOk());
+  served_ = true;
+}
+
+// MQTT-4.6.0-2
+TEST_F(ClientThreadTest, AnyThreadMayAcknowledgeAndTheOrderStays) {
+  asio::post(io_, [this] { Serve(); });
+  client_->Start();
+  std::vector<Acknowledgement> held;
+  std::promise<void> all_here;
+  const auto hold = [&](const MessageView&, Acknowledgement handle) {
+    held.push_back(std::move(handle));
+    if (held.size() == 3) all_here.set_value();
+  };
+  EXPECT_THAT(client_->Subscribe(Subscription("a"), hold, kBlocking), IsOk());
+  all_here.get_future().wait();
+  for (const std::size_t index : {2u, 0u, 1u}) {
+    std::thread([&] { EXPECT_THAT(held[index].Acknowledge(), IsOk()); }).join();
+  }
+  all_acknowledged_.get_future().wait();
+  EXPECT_GT(client_->statistics().bytes_sent, 0u);
   served_ = true;
 }
 

@@ -97,6 +97,7 @@ TEST_F(ClientPublishTest, RefusesWhatNoBrokerWouldTake) {
   EXPECT_EQ(peer_->Names(), "");
 }
 
+// MQTT-3.2.2-11, MQTT-3.2.2-14, MQTT-3.2.2-15
 TEST_F(ClientPublishTest, RefusesWhatThisBrokerDoesNotTake) {
   Properties properties;
   properties.Set(property::kMaximumQoS, 0);
@@ -171,7 +172,7 @@ TEST_F(ClientPublishTest, TheOfflineQueueHasALimitOfBytes) {
   EXPECT_FALSE(small.has_value());
 }
 
-// MQTT-4.4.0-1, MQTT-4.6.0-1, MQTT-3.3.1-1
+// MQTT-4.4.0-1, MQTT-4.6.0-1, MQTT-3.3.1-1, MQTT-4.3.2-3
 TEST_F(ClientPublishTest, AResumedSessionGetsWhatIsUnacknowledgedAgainInOrderWithDup) {
   StartConnected();
   std::optional<CodeOr> results[4];
@@ -201,6 +202,7 @@ TEST_F(ClientPublishTest, AResumedSessionGetsWhatIsUnacknowledgedAgainInOrderWit
   for (const auto& result : results) EXPECT_THAT(*result, IsOk());
 }
 
+// MQTT-3.2.2-5
 TEST_F(ClientPublishTest, ALostSessionGetsThemAsNewMessagesBeforeTheQueue) {
   StartConnected();
   std::optional<CodeOr> result;

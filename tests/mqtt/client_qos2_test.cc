@@ -156,6 +156,23 @@ TEST_F(ClientSendsQoS2Test, APubRelThatIsRepeatedLeavesTheQuotaToOthers) {
   EXPECT_EQ(peer_->Names(), "PUBREL PUBLISH");
 }
 
+// MQTT-3.3.4-8, MQTT-4.9.0-3
+TEST_F(ClientSendsQoS2Test, APublishThatWaitsForTheQuotaHoldsBackNoPubRel) {
+  StartConnected();
+  client_->Publish(Message("t", "0"), [](const CodeOr&) {});
+  client_->Publish(Message("t", "1"), [](const CodeOr&) {});
+  PublishExactlyOnce("2", result_);
+  ExpectPublish("0");
+  ExpectPublish("1");
+  Respond<PubRec>(ExpectPublish("2"));
+  Properties properties;
+  properties.Set(property::kReceiveMaximum, 1);
+  Reconnect(true, properties);
+  EXPECT_EQ(peer_->Names(), "PUBLISH PUBREL");
+  Ack(peer_->Expect<Publish>().packet_id);
+  EXPECT_EQ(peer_->Names(), "PUBREL PUBLISH");
+}
+
 // MQTT-3.2.2-11
 TEST_F(ClientSendsQoS2Test, IsRefusedHereIfTheBrokerTakesLess) {
   Properties properties;

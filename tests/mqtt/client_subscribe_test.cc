@@ -93,6 +93,20 @@ TEST_F(ClientSubscribeTest, AsksNoBrokerForWhatItSaysItHasNot) {
   EXPECT_EQ(peer_->Names(), "");
 }
 
+// MQTT-3.2.2-15
+TEST_F(ClientSubscribeTest, SendsNoRequestOverTheBrokersMaximumPacketSize) {
+  Properties properties;
+  properties.Set(property::kMaximumPacketSize, 50u);
+  StartConnected(properties);
+  std::optional<CodeOr> unsubscribed;
+  client_->Subscribe(Subscription(std::string(60, 'a')), [](const MessageView&) {}, Into(result_));
+  client_->Unsubscribe(std::string(60, 'a'), Into(unsubscribed));
+  Run();
+  EXPECT_THAT(*result_, HasReasonCode(ReasonCode::kPacketTooLarge));
+  EXPECT_THAT(*unsubscribed, HasReasonCode(ReasonCode::kPacketTooLarge));
+  EXPECT_EQ(peer_->Names(), "");
+}
+
 TEST_F(ClientSubscribeTest, ARefusedSubscriptionIsAnErrorAndDropsTheHandler) {
   StartConnected();
   auto held = std::make_shared<int>();

@@ -42,6 +42,18 @@ class ScriptedPeer final : private mqtt::Transport::Handler {
     return kNone;
   }
 
+  // Takes the oldest packet as bytes: its first, and what follows Remaining Length.
+  std::string ExpectBytes() {
+    if (packets_.empty()) {
+      ADD_FAILURE() << "no packet came";
+      return {};
+    }
+    std::string bytes(1, static_cast<char>(packets_.front()->first_byte));
+    bytes += packets_.front()->body;
+    packets_.pop_front();
+    return bytes;
+  }
+
   // The types of what has come and was not taken, e.g. "PUBLISH PUBLISH".
   std::string Names() const {
     std::string names;
@@ -79,6 +91,7 @@ class ScriptedPeer final : private mqtt::Transport::Handler {
 
  private:
   struct Owned {
+    std::uint8_t first_byte = 0;
     std::string body;
     mqtt::Packet packet;  // Borrows from `body`.
   };
@@ -92,6 +105,7 @@ class ScriptedPeer final : private mqtt::Transport::Handler {
       ASSERT_TRUE(frame.ok()) << frame.status();
       if (!frame->has_value()) break;
       auto owned = std::make_unique<Owned>();
+      owned->first_byte = (*frame)->first_byte;
       owned->body = mqtt::AsText((*frame)->body);
       mqtt::Frame copy = **frame;
       copy.body = mqtt::AsBytes(owned->body);
