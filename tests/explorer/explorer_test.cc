@@ -5,6 +5,7 @@
 #include "explorer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <iterator>
@@ -24,20 +25,34 @@ std::uint64_t FromEnvironment(const char* name, std::uint64_t otherwise) {
   return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
 }
 
-Features Supported() {
+// What the broker says of itself in CONNACK.
+Features Ask() {
+  testing::World world;
+  mqtt::ClientOptions options;
+  options.session_expiry = std::chrono::seconds(300);
+  mqtt::Client& client = world.NewClient("asks", options);
+  world.RunUntilQuiet();
+  const mqtt::ConnectionState state = client.state();
   Features features;
-  features.maximum_qos = mqtt::QoS::kAtLeastOnce;
-  features.sessions = false;
-  features.retained = false;
-  features.will_delay = false;
+  features.maximum_qos = static_cast<mqtt::QoS>(state.connack_properties.Get(mqtt::property::kMaximumQoS).value_or(2));
+  features.retained = state.connack_properties.Get(mqtt::property::kRetainAvailable).value_or(1) != 0;
+  features.sessions = state.session_expiry == options.session_expiry;
+  features.will_delay = features.sessions;
   return features;
+}
+
+const Features& Supported() {
+  static const Features kFeatures = Ask();
+  return kFeatures;
 }
 
 TEST(ExplorerTest, NoInterleavingBreaksAPromise) {
   const std::uint64_t seed = FromEnvironment("MQTTRPC_EXPLORER_SEED", 0);
   const std::uint64_t runs = seed != 0 ? 1 : FromEnvironment("MQTTRPC_EXPLORER_RUNS", 2'000);
   const Exploration exploration = Explore(seed != 0 ? seed : 1, runs, Supported());
-  std::cout << exploration.runs << " runs, " << exploration.events << " events\n";
+  std::cout << exploration.runs << " runs, " << exploration.events << " events, QoS 0 to "
+            << static_cast<int>(Supported().maximum_qos) << (Supported().sessions ? ", sessions" : ", no sessions")
+            << (Supported().retained ? ", retained messages\n" : ", no retained messages\n");
   EXPECT_TRUE(exploration.report.empty()) << exploration.report;
 }
 
@@ -90,7 +105,7 @@ std::vector<Planted> ThatCanBeFound() {
       {"ASubscriptionKept", planted::KeepsSubscriptions, "unexpected:"},
   };
   std::vector<Planted> possible;
-  const Features features = Supported();
+  const Features& features = Supported();
   std::copy_if(all.begin(), all.end(), std::back_inserter(possible), [&](const Planted& each) {
     return each.qos <= static_cast<int>(features.maximum_qos) && (!each.sessions || features.sessions) &&
            (!each.retained || features.retained);
