@@ -66,6 +66,7 @@ Action DrawAction(Dice& dice, const Features& features, int clients) {
   action.qos = DrawQoS(dice, features);
   if (dice.OneIn(5)) action.expiry = dice.Of(std::array{2U, 20U, 100U});
   action.flag = dice.OneIn(3);
+  action.end_session = dice.OneIn(3);
   action.to_client = dice.OneIn(2);
   action.packet = dice.Of(kCutKinds);
   const auto millis = dice.Of(std::array{1, 50, 500, 3'000, 20'000, 45'000, 100'000});
@@ -126,6 +127,7 @@ std::string ToString(const Action& action) {
     case Kind::kThaw: text += action.to_client ? " to client" : " to broker"; break;
     case Kind::kGoodbye:
       if (action.flag) text += " with will";
+      if (action.end_session) text += " of the session";
       break;
     case Kind::kRefuse: absl::StrAppend(&text, " ", seconds, "s"); break;
     case Kind::kAdvance: text = absl::StrCat("advance ", seconds, "s"); break;

@@ -63,6 +63,7 @@ struct Action {
   mqtt::QoS qos = mqtt::QoS::kAtMostOnce;
   std::optional<std::uint32_t> expiry;  // Seconds.
   bool flag = false;                    // kRetain: clear; kGoodbye: with will; kCutAt: after it.
+  bool end_session = false;             // kGoodbye.
   bool to_client = false;
   testing::PacketKind packet = testing::PacketKind::kPublish;
   mqtt::Duration duration{};

@@ -27,7 +27,8 @@ struct Event {
     kUnsubscribed,  // The broker sends UNSUBACK.
     kConnect,       // The client sends CONNECT, with `clean_start`.
     kConnected,     // The broker accepts it, with `session_present`.
-    kGoodbye,       // The client sends DISCONNECT; `good`: no will wanted. `sure`: it arrives.
+    kGoodbye,       // The client sends DISCONNECT; `good`: no will wanted; `seconds`: the session
+                    // expiry from now on, if another. `sure`: it arrives.
     kDisconnected,  // The broker sees the connection end; not `sure`: perhaps before its last packet.
     kQuiet,         // All has happened that can without time moving on.
   };

@@ -145,6 +145,7 @@ void Runner::Do(const Action& action) {
     case Action::Kind::kGoodbye: {
       mqtt::DisconnectOptions options;
       if (action.flag) options.reason_code = mqtt::ReasonCode::kDisconnectWithWillMessage;
+      if (action.end_session && actor.plan.session_expiry != 0) options.session_expiry = std::chrono::seconds(0);
       seats_[client].stopped = true;
       seats_[client].client->Disconnect(options, [](const absl::Status&) {});
       break;
@@ -285,6 +286,7 @@ void Runner::OnFromClient(int index, const testing::RecordedPacket& packet) {
     event.connection = packet.connection;
     event.good = packet.reason == mqtt::ReasonCode::kNormalDisconnection;
     event.sure = packet.fault.empty() && !seat.frozen[0];
+    event.seconds = packet.properties.Get(mqtt::property::kSessionExpiryInterval);
   }
 }
 

@@ -92,7 +92,8 @@ void Timeline::End(Held& held_in, Index at) { held_in.to = std::min(held_in.to, 
 
 // Plays the client's session: what ends it, ends its subscriptions.
 void Timeline::AddSubscriptions(int client) {
-  const mqtt::Duration expiry = std::chrono::seconds(history.clients[client].session_expiry);
+  const std::uint32_t wanted = history.clients[client].session_expiry;
+  std::uint32_t expiry = wanted;               // At least.
   std::map<std::string, std::size_t> open;     // By filter: index in `held`.
   std::map<std::string, std::uint16_t> asked;  // By filter: the last SUBSCRIBE, 0 if UNSUBSCRIBE followed.
   std::optional<Index> ended;                  // The last connection; nothing while there is one.
@@ -104,7 +105,7 @@ void Timeline::AddSubscriptions(int client) {
   // The first event at which a session without a connection may be over.
   const auto session_end = [&](Index limit) {
     if (!ended.has_value()) return limit;
-    const mqtt::Duration due = at(*ended).time + expiry;
+    const mqtt::Duration due = at(*ended).time + std::chrono::seconds(expiry);
     Index i = *ended;
     while (i < limit && at(i).time < due) ++i;
     return i;
@@ -115,7 +116,11 @@ void Timeline::AddSubscriptions(int client) {
       case Kind::kConnected:
         if (!event.session_present) end_all(session_end(i));
         ended.reset();
+        expiry = wanted;
         current = event.connection;
+        break;
+      case Kind::kGoodbye:
+        if (event.connection == current) expiry = std::min(expiry, event.seconds.value_or(expiry));
         break;
       case Kind::kDisconnected:
         if (event.connection == current) ended = i;

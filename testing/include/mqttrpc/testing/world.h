@@ -69,14 +69,14 @@ class World {
   // drops its connection without a DISCONNECT, as a process that dies would.
   mqtt::Client& NewClient(std::string_view name, mqtt::ClientOptions options = mqtt::ClientOptions());
   void RemoveClient(std::string_view name);
-  mqtt::Client& client(std::string_view name);
+  mqtt::Client& client(std::string_view name);  // Which there must be.
 
   // For what is not made by NewClient(): dials the broker under that name, and
   // what such a client needs of the world. Live as long as it.
   mqtt::Connector& connector(std::string_view name);
   mqtt::Environment environment(std::string_view name);
 
-  // The broker there is; StopBroker() says goodbye to its clients, CrashBroker()
+  // The broker, while there is one; StopBroker() says goodbye to its clients, CrashBroker()
   // does not; both lose all it knew. StartBroker() begins with a new one.
   broker::Broker& broker();
   void StopBroker();
