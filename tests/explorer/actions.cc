@@ -91,6 +91,7 @@ Scenario Draw(std::uint64_t seed, const Features& features) {
   Dice dice(seed);
   Scenario scenario;
   scenario.seed = seed;
+  scenario.receive_maximum = dice.Of(std::array<std::uint16_t, 3>{2, 20, 1024});
   const int clients = 3 + dice.Below(3);
   for (int i = 0; i < clients; ++i) scenario.actors.push_back(DrawActor(dice, features, i));
   // Everyone subscribes to something at first, so that there is something to lose.

@@ -75,6 +75,7 @@ std::string ToString(const Action& action);
 
 struct Scenario {
   std::uint64_t seed = 0;
+  std::uint16_t receive_maximum = 1024;  // The broker's.
   std::vector<Actor> actors;
   std::vector<Action> actions;
 };

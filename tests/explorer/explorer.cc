@@ -64,14 +64,15 @@ std::string Report(const Scenario& scenario, const Plant& plant) {
   return text;
 }
 
-Exploration Explore(std::uint64_t first, std::uint64_t runs, const Features& features, const Plant& plant) {
+Exploration Explore(std::uint64_t first, std::uint64_t runs, const Features& features, const Plant& plant,
+                    const std::string& kind) {
   Exploration exploration;
   for (std::uint64_t seed = first; seed < first + runs; ++seed) {
     const Scenario scenario = Draw(seed, features);
     const Outcome outcome = Run(scenario, plant);
     ++exploration.runs;
     exploration.events += outcome.events;
-    if (outcome.findings.empty()) continue;
+    if (outcome.findings.empty() || (!kind.empty() && !HasKind(outcome.findings, kind))) continue;
     exploration.findings = outcome.findings;
     exploration.report = Report(scenario, plant);
     break;

@@ -37,7 +37,8 @@ struct Exploration {
   std::vector<std::string> findings;
 };
 
-// Seeds from `first` on, until one fails.
-Exploration Explore(std::uint64_t first, std::uint64_t runs, const Features& features, const Plant& plant = nullptr);
+// Seeds from `first` on, until one fails; with a `kind`, until one fails in that way.
+Exploration Explore(std::uint64_t first, std::uint64_t runs, const Features& features, const Plant& plant = nullptr,
+                    const std::string& kind = "");
 
 }  // namespace mqttrpc::explorer

@@ -16,9 +16,10 @@ using Kind = Event::Kind;
 
 constexpr std::string_view kNumber = "m";  // The user property that tells messages apart.
 
-testing::WorldOptions OptionsFor(std::uint64_t seed) {
+testing::WorldOptions OptionsFor(const Scenario& scenario) {
   testing::WorldOptions options;
-  options.seed = seed;
+  options.seed = scenario.seed;
+  options.broker.receive_maximum = scenario.receive_maximum;
   return options;
 }
 
@@ -39,7 +40,7 @@ int NumberIn(mqtt::PropertiesView properties) {
 }  // namespace
 
 Runner::Runner(const Scenario& scenario, const std::function<void(testing::World&)>& plant, bool record)
-    : scenario_(scenario), world_(OptionsFor(scenario.seed)) {
+    : scenario_(scenario), world_(OptionsFor(scenario)) {
   world_.recorder().set_limit(record ? testing::Recorder::kDefaultLimit : 0);
   world_.recorder().Watch([this](const testing::RecordedPacket& packet) { OnPacket(packet); },
                           [this](const testing::RecordedEvent& event) { OnEvent(event); });
