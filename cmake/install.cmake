@@ -6,9 +6,14 @@ include(CMakePackageConfigHelpers)
 set(_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/mqttrpc)
 
 # Target by target: its name in the package is what follows `mqttrpc_`. Those
-# that users link are rpc, mqtt and broker; these bring the others along.
+# that users link are rpc, mqtt, broker and testing; these bring the others along.
 set(_libraries mqttrpc_compile_options mqttrpc_asio mqttrpc_mqtt_wire mqttrpc_mqtt mqttrpc_broker mqttrpc_options_proto
   mqttrpc_rpc)
+set(_include_dirs mqtt/include/ broker-embedded/include/ rpc/include/)
+if(TARGET mqttrpc_testing)
+  list(APPEND _libraries mqttrpc_testing)
+  list(APPEND _include_dirs testing/include/)
+endif()
 foreach(_library IN LISTS _libraries)
   string(REGEX REPLACE "^mqttrpc_" "" _name ${_library})
   set_target_properties(${_library} PROPERTIES EXPORT_NAME ${_name})
@@ -19,7 +24,7 @@ install(TARGETS ${_libraries} protoc-gen-mqttrpc EXPORT mqttrpcTargets
   RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS mqttrpcd RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
-install(DIRECTORY mqtt/include/ broker-embedded/include/ rpc/include/
+install(DIRECTORY ${_include_dirs}
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 # Like Protobuf's own, the .proto lies beside the headers: one -I finds both.
 install(FILES proto/mqttrpc/options.proto ${MQTTRPC_OPTIONS_HEADER} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/mqttrpc)

@@ -164,6 +164,10 @@ BrokerStatistics Broker::statistics() const {
   return statistics;
 }
 
+std::size_t Broker::subscription_count(std::string_view topic_filter) const {
+  return impl_->shard().subscriptions().Count(topic_filter);
+}
+
 asio::any_io_executor Broker::executor() const { return impl_->shard().executor(); }
 
 }  // namespace mqttrpc::broker

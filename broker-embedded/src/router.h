@@ -61,6 +61,7 @@ class Router final : private MatchSink {
   void Redistribute(std::vector<Delivery> deliveries);
 
   SubscriptionTree& subscriptions() { return tree_; }
+  const SubscriptionTree& subscriptions() const { return tree_; }
 
  private:
   struct Copy {

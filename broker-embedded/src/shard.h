@@ -38,6 +38,9 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   const Counters& counters() const { return core_.counters; }
   const asio::any_io_executor& executor() const { return executor_; }
 
+  // Executor only.
+  const SubscriptionTree& subscriptions() const { return core_.router.subscriptions(); }
+
   // Executor only. Tells all clients 0x8B, gives those that are just being
   // written to some turns for it, then closes everything and calls `done`.
   void Stop(absl::AnyInvocable<void()> done);

@@ -128,6 +128,37 @@ TreeNode& SubscriptionTree::NodeFor(std::string_view topic_filter) {
   return *node;
 }
 
+const TreeNode* SubscriptionTree::FindNode(std::string_view topic_filter) const {
+  if (!mqtt::HasWildcard(topic_filter)) {
+    const auto found = exact_.find(topic_filter);
+    return found == exact_.end() ? nullptr : found->second.get();
+  }
+  const TreeNode* node = root_.get();
+  std::string_view level;
+  for (bool more = true; node != nullptr && TakeLevel(topic_filter, more, level);) {
+    if (level == "+") {
+      node = node->plus.get();
+    } else if (level == "#") {
+      node = node->hash.get();
+    } else {
+      const auto child = node->children.find(level);
+      node = child == node->children.end() ? nullptr : child->second.get();
+    }
+  }
+  return node;
+}
+
+std::size_t SubscriptionTree::Count(std::string_view topic_filter) const {
+  const auto shared = mqtt::ParseSharedFilter(topic_filter);
+  const TreeNode* node = FindNode(shared ? shared->topic_filter : topic_filter);
+  if (node == nullptr) return 0;
+  if (!shared) return node->subscriptions.size();
+  for (const auto& group : node->groups) {
+    if (group->name_ == shared->share_name) return group->members_.size();
+  }
+  return 0;
+}
+
 ShareGroup& SubscriptionTree::GroupFor(TreeNode& node, std::string_view share_name) {
   for (auto& group : node.groups) {
     if (group->name_ == share_name) return *group;

@@ -112,10 +112,14 @@ class SubscriptionTree {
   using GroupEnd = absl::AnyInvocable<void(ShareGroup&)>;
   void set_on_group_end(GroupEnd on_group_end) { on_group_end_ = std::move(on_group_end); }
 
+  // Subscriptions with exactly this filter, $share/ included.
+  std::size_t Count(std::string_view topic_filter) const;
+
   std::size_t size() const { return size_; }  // Subscriptions.
   std::size_t node_count() const;             // Exact filters and trie nodes, without the root.
 
  private:
+  const TreeNode* FindNode(std::string_view topic_filter) const;
   TreeNode& NodeFor(std::string_view topic_filter);
   ShareGroup& GroupFor(TreeNode& node, std::string_view share_name);
   void Insert(Subscription& subscription, std::string_view topic_filter);

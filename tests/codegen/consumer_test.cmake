@@ -40,6 +40,8 @@ if(NOT output STREQUAL "the lamp shines at 40%\n")
   message(FATAL_ERROR "the consumer said: ${output}")
 endif()
 
+run("the test kit" ${build}/world)
+
 # A changed import makes the files again, an unchanged one does not.
 run("building again" ${CMAKE_COMMAND} --build ${build})
 if(output MATCHES "protoc ")

@@ -9,19 +9,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <asio/io_context.hpp>
 
-#include "cuttable_connector.h"
 #include "echo_service.h"
 #include "messages.h"
-#include "mqttrpc/broker/broker.h"
 #include "mqttrpc/mqtt/client.h"
 #include "mqttrpc/rpc/channel.h"
 #include "mqttrpc/rpc/server.h"
 #include "mqttrpc/rpc/status.h"
+#include "mqttrpc/testing/world.h"
 #include "support/log_recorder.h"
-#include "support/manual_clock.h"
-#include "support/seeded_random.h"
+#include "support/testing_names.h"
 
 namespace mqttrpc::test {
 
@@ -39,56 +36,35 @@ inline Question Ask(std::string text) {
 
 class StackTest : public testing::Test {
  protected:
-  StackTest() {
-    environment_.clock = &clock_;
-    environment_.random = &random_;
-    environment_.log = &log_;
-    StartBroker();
-    device_ = MakeClient("dev-1", *device_net_);
-    caller_ = MakeClient("me", *caller_net_);
+  StackTest() : world_(WorldWithLog(log_)), clock_(world_.clock()) {
+    device_ = &MakeClient("dev-1");
+    caller_ = &MakeClient("me");
   }
+  // A test may have taken them for ends of its own; they go before their clients.
   ~StackTest() override {
     channel_.reset();
     server_.reset();
-    extra_.clear();
-    device_.reset();
-    caller_.reset();
-    broker_.reset();
-    Run();
   }
 
-  void Run() { clock_.RunUntilQuiet(); }
-
-  void StartBroker() {
-    broker::BrokerOptions options;
-    options.environment = environment_;
-    broker_ = std::make_unique<broker::Broker>(io_.get_executor(), options);
-    if (device_net_ == nullptr) {
-      device_net_ = std::make_unique<CuttableConnector>(broker_->connector());
-      caller_net_ = std::make_unique<CuttableConnector>(broker_->connector());
-    }
-    device_net_->set_inner(broker_->connector());
-    caller_net_->set_inner(broker_->connector());
+  static mqttrpc::testing::WorldOptions WorldWithLog(LogRecorder& log) {
+    mqttrpc::testing::WorldOptions options;
+    options.log = &log;
+    return options;
   }
+
+  void Run() { world_.RunUntilQuiet(); }
 
   // Everything the broker knew is lost.
   void RestartBroker() {
-    device_net_->Cut();
-    caller_net_->Cut();
-    broker_.reset();
-    StartBroker();
+    world_.CrashBroker();
+    world_.StartBroker();
   }
 
-  std::unique_ptr<mqtt::Client> MakeClient(std::string client_id, mqtt::Connector& connector,
-                                           std::uint16_t receive_maximum = 100) {
+  // In the place of the one of that name, if there was one.
+  mqtt::Client& MakeClient(std::string client_id, std::uint16_t receive_maximum = 100) {
     mqtt::ClientOptions options;
     options.receive_maximum = receive_maximum;
-    options.client_id = std::move(client_id);
-    options.connector = &connector;
-    options.environment = environment_;
-    auto client = std::make_unique<mqtt::Client>(io_.get_executor(), options);
-    client->Start();
-    return client;
+    return world_.NewClient(client_id, options);
   }
 
   // Server for Echo at "dev-1", and a channel of "me".
@@ -127,8 +103,7 @@ class StackTest : public testing::Test {
 
   // Sees everything published below rpc1/.
   void Spy() {
-    extra_.push_back(MakeClient("spy", broker_->connector()));
-    extra_.back()->Subscribe(
+    MakeClient("spy").Subscribe(
         mqtt::Subscription("rpc1/#"),
         [this](const mqtt::MessageView& message) { seen_.push_back(message.ToMessage()); },
         [](const absl::StatusOr<mqtt::ReasonCode>& code) { ASSERT_TRUE(code.ok()); });
@@ -144,8 +119,7 @@ class StackTest : public testing::Test {
 
   // A plain MQTT client that sends and gets messages as they are.
   mqtt::Client& Plain(std::string client_id, std::string topic_filter) {
-    extra_.push_back(MakeClient(std::move(client_id), broker_->connector()));
-    mqtt::Client& client = *extra_.back();
+    mqtt::Client& client = MakeClient(std::move(client_id));
     client.Subscribe(
         mqtt::Subscription(std::move(topic_filter)),
         [this](const mqtt::MessageView& message) { inbox_.push_back(message.ToMessage()); },
@@ -173,19 +147,16 @@ class StackTest : public testing::Test {
     EXPECT_THAT(status.message(), testing::HasSubstr(text));
   }
 
-  asio::io_context io_;
-  ManualClock clock_{io_};
-  SeededRandom random_;
+  // Before the world: its end ends what is pending.
   LogRecorder log_;
-  mqtt::Environment environment_;
-  std::unique_ptr<broker::Broker> broker_;
-  std::unique_ptr<CuttableConnector> device_net_, caller_net_;
-  std::unique_ptr<mqtt::Client> device_, caller_;
-  std::vector<std::unique_ptr<mqtt::Client>> extra_;
+  std::vector<mqtt::Message> seen_, inbox_;
+  mqttrpc::testing::World world_;
+  mqttrpc::testing::ManualClock& clock_;
+  mqtt::Client* device_ = nullptr;
+  mqtt::Client* caller_ = nullptr;
   EchoService service_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Channel> channel_;
-  std::vector<mqtt::Message> seen_, inbox_;
 };
 
 }  // namespace mqttrpc::test

@@ -254,8 +254,7 @@ TEST_F(StackTest, AQoS0MethodIsAskedAndAnsweredWithQoS0) {
 TEST_F(StackTest, APoolSharesItsCalls) {
   ServeAndOpen();
   test::EchoService other;
-  extra_.push_back(MakeClient("dev-2", broker_->connector()));
-  Server second(*extra_.back());
+  Server second(MakeClient("dev-2"));
   second.Add(other);
   second.Start([](absl::Status status) { ASSERT_TRUE(status.ok()) << status; });
   Run();
@@ -306,8 +305,8 @@ TEST_F(StackTest, ANameSpaceKeepsSitesApart) {
 }
 
 TEST_F(StackTest, AnOddClientIdStandsInTopicsAsItsHash) {
-  device_ = MakeClient("device 1/\xC3\xA9", *device_net_);
-  caller_ = MakeClient("caller +1", *caller_net_);
+  device_ = &MakeClient("device 1/\xC3\xA9");
+  caller_ = &MakeClient("caller +1");
   ServeAndOpen();
   EXPECT_THAT(server_->instance(), SizeIs(32));
   const Result result = Call(Ask("hi"), CallOptions(), server_->instance());

@@ -103,7 +103,7 @@ TEST_F(FailureTest, AnAwaitedCallIsCancelledByItsCoroutine) {
     auto reply = co_await channel_->Call<Reply>(kEcho, kEchoMethods[0], "dev-1", question, options, DefaultToken());
     log = reply.status().ToString();
   };
-  asio::co_spawn(io_, run(), asio::bind_cancellation_slot(cancel.slot(), asio::detached));
+  asio::co_spawn(world_.io(), run(), asio::bind_cancellation_slot(cancel.slot(), asio::detached));
   Run();
   cancel.emit(asio::cancellation_type::terminal);
   Run();
@@ -126,8 +126,8 @@ TEST_F(FailureTest, TheDeadlineEndsBothSidesByTheirOwnClocks) {
 }
 
 TEST_F(FailureTest, WithoutConnectionTheDeadlineSaysWhy) {
-  caller_net_->set_down(true);
-  caller_ = MakeClient("me", *caller_net_);
+  world_.faults().Refuse("me");
+  caller_ = &MakeClient("me");
   Open();
   const Result result = Call(Ask("x"), Within(seconds(3)));
   clock_.Advance(seconds(3));
@@ -139,12 +139,12 @@ TEST_F(FailureTest, WithoutConnectionTheDeadlineSaysWhy) {
 TEST_F(FailureTest, ACallWaitsForTheConnectionAndGoesWithTheTimeLeft) {
   Serve();
   Spy();
-  caller_net_->set_down(true);
-  caller_ = MakeClient("me", *caller_net_);
+  world_.faults().Refuse("me");
+  caller_ = &MakeClient("me");
   Open();
   const Result result = Call(Ask("x"), Within(seconds(60)));
   clock_.Advance(seconds(2));
-  caller_net_->set_down(false);
+  world_.faults().Accept("me");
   clock_.Advance(seconds(40));
   ExpectOk(result, "x");
   ASSERT_THAT(Seen("rpc1/q/"), SizeIs(1));
@@ -180,13 +180,13 @@ TEST_F(FailureTest, ALostSessionRepeatsWhatMayRunTwiceAndTheCacheAnswers) {
 // The client alone would publish it as a new message, and another pool member might run it.
 TEST_F(FailureTest, AnUnacknowledgedRequestOfALostSessionIsNotSentAgain) {
   ServeAndOpen();
-  caller_net_->set_swallowing(true);
+  auto swallowing = world_.faults().From("me").Every().Drop();
   const Result result = Call(Ask("x"), Within(seconds(600)));
   const Result repeatable = Call(Ask("y"), Within(seconds(600)), "dev-1", kEchoMethods[1]);
   Run();
   EXPECT_EQ(service_.calls, 0);
   RestartBroker();
-  caller_net_->set_swallowing(false);
+  swallowing.Remove();
   clock_.Advance(seconds(60));
   ExpectError(result, absl::StatusCode::kUnavailable, Outcome::kPerhaps, false, "session was lost");
   ExpectOk(repeatable, "y");
@@ -197,9 +197,9 @@ TEST_F(FailureTest, AnUnacknowledgedRequestOfALostSessionIsNotSentAgain) {
 class QueueTest : public FailureTest {
  protected:
   QueueTest() {
-    device_ = MakeClient("dev-1", *device_net_, 1);
+    device_ = &MakeClient("dev-1", 1);
     ServeAndOpen();
-    device_net_->set_stalled(true);
+    world_.faults().From("dev-1").Freeze();
     Call(Ask("first"), Within(seconds(60)));
     Run();
     service_.plain = [this](ServerContext& context, const Question&) -> absl::StatusOr<Reply> {
@@ -215,7 +215,7 @@ TEST_F(QueueTest, TimeInTheBrokerIsSubtractedFromTheDeadline) {
   Call(Ask("x"), Within(milliseconds(20'500)));
   clock_.Advance(milliseconds(7300));
   EXPECT_EQ(service_.calls, 1);
-  device_net_->set_stalled(false);
+  world_.faults().From("dev-1").Thaw();
   Run();
   ASSERT_EQ(service_.calls, 2);
   // Whole seconds are subtracted: late by less than a second.
@@ -226,7 +226,7 @@ TEST_F(QueueTest, TimeInTheBrokerIsSubtractedFromTheDeadline) {
 TEST_F(QueueTest, ARequestThatWaitedTooLongIsNotRun) {
   const Result result = Call(Ask("x"), Within(seconds(2)));
   clock_.Advance(seconds(5));
-  device_net_->set_stalled(false);
+  world_.faults().From("dev-1").Thaw();
   Run();
   EXPECT_EQ(service_.calls, 1);
   ExpectError(result, absl::StatusCode::kDeadlineExceeded, Outcome::kPerhaps, false);
@@ -354,11 +354,11 @@ TEST_F(FailureTest, ACancellationThatCannotGoOutIsNotKept) {
   Spy();
   const Result result = Call(Ask("x"), Within(seconds(5)));
   Run();
-  caller_net_->set_down(true);
-  caller_net_->Cut();
+  world_.faults().Refuse("me");
+  world_.faults().Cut("me");
   clock_.Advance(seconds(5));
   ExpectError(result, absl::StatusCode::kDeadlineExceeded, Outcome::kPerhaps, false);
-  caller_net_->set_down(false);
+  world_.faults().Accept("me");
   clock_.Advance(seconds(60));
   EXPECT_THAT(Seen("rpc1/q/mqttrpc.test.Echo/dev-1/-cancel/"), testing::IsEmpty());
 }
@@ -403,8 +403,8 @@ TEST_F(FailureTest, StartFailsWithBadOptionsAndOnlyOnce) {
 }
 
 TEST_F(FailureTest, StartWaitsForTheConnectionAndMayBeCancelled) {
-  device_net_->set_down(true);
-  device_ = MakeClient("dev-1", *device_net_);
+  world_.faults().Refuse("dev-1");
+  device_ = &MakeClient("dev-1");
   Server server(*device_);
   asio::cancellation_signal cancel;
   std::optional<absl::Status> started;

@@ -1,26 +1,9 @@
-// Randomness that repeats: the same seed gives the same bytes.
+// By its name in our tests.
 #pragma once
 
-#include <cstdint>
-#include <mutex>
-#include <random>
-
-#include "mqttrpc/mqtt/random.h"
+#include "mqttrpc/testing/seeded_random.h"
+#include "support/testing_names.h"
 
 namespace mqttrpc::test {
-
-class SeededRandom final : public mqtt::Random {
- public:
-  explicit SeededRandom(std::uint64_t seed = 1) : engine_(seed) {}
-
-  void Fill(std::span<std::byte> into) override {
-    const std::lock_guard lock(mutex_);
-    for (std::byte& each : into) each = static_cast<std::byte>(engine_() >> 32);
-  }
-
- private:
-  std::mutex mutex_;
-  std::mt19937_64 engine_;  // Its sequence is fixed by the C++ standard.
-};
-
+using mqttrpc::testing::SeededRandom;
 }  // namespace mqttrpc::test

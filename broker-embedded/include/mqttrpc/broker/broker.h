@@ -73,6 +73,10 @@ class Broker {
 
   BrokerStatistics statistics() const;
 
+  // How many clients have subscribed with exactly that Topic Filter; a shared one
+  // is named whole, with $share/. Call it on the executor, or while that does not run.
+  std::size_t subscription_count(std::string_view topic_filter) const;
+
   asio::any_io_executor executor() const;
 
  private:
