@@ -153,10 +153,13 @@ BrokerStatistics Broker::statistics() const {
   const Counters& counters = impl_->shard().counters();
   BrokerStatistics statistics;
   statistics.connections = counters.connections.value();
+  statistics.memory_used = counters.memory_used.value();
+  statistics.sessions = counters.sessions.value();
+  statistics.retained_messages = counters.retained_messages.value();
   statistics.subscriptions = counters.subscriptions.value();
   statistics.messages_received = counters.messages_received.value();
   statistics.messages_sent = counters.messages_sent.value();
-  statistics.messages_dropped = counters.messages_dropped.value();
+  statistics.messages_dropped = counters.messages_dropped();
   statistics.connections_refused = counters.connections_refused.value();
   return statistics;
 }

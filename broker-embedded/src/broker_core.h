@@ -1,6 +1,7 @@
 // What the connections of one shard have in common.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -12,25 +13,45 @@
 #include "counters.h"
 #include "memory_budget.h"
 #include "mqttrpc/broker/options.h"
+#include "retained_store.h"
 #include "router.h"
-#include "text_map.h"
+#include "session_store.h"
+#include "sys_topics.h"
 
 namespace mqttrpc::broker {
-
-class ServerConnection;
 
 // One shard's protocol state: no I/O, no time, one thread. Made before its
 // connections and gone after them.
 struct BrokerCore {
-  explicit BrokerCore(const BrokerOptions& options_in)
-      : options(options_in), budget(options_in.maximum_total_queued_bytes), router(counters) {}
+  explicit BrokerCore(const BrokerOptions& options);
 
   const BrokerOptions options;
   Counters counters;
   MemoryBudget budget;
   BufferPool buffers;
   Router router;
-  TextMap<ServerConnection*> clients;  // Whose CONNECT was accepted, by client id.
+  RetainedStore retained;
+  SessionStore sessions;
+  SysTopics sys;
+
+  // When what is handled now happened.
+  mqtt::TimePoint now{};
+
+  // What routing has cost since somebody set it to 0: for the budget of a turn.
+  std::size_t work = 0;
+
+  // Keeps `message` if it is to be retained, and queues it for all it is for. `from`
+  // is its publisher; null if that is gone. Returns the Reason Code for PUBACK.
+  mqtt::ReasonCode Publish(const MessageRef& message, const Subscriber* from, mqtt::TimePoint at);
+
+  // Queues the retained messages that `topic_filter` is for (3.3.1.3), and the
+  // values under $SYS.
+  void DeliverRetained(Session& session, std::string_view topic_filter, const SubscriptionOptions& subscription,
+                       mqtt::TimePoint at);
+
+  // Everything of the core that waits for a time.
+  mqtt::TimePoint next_deadline() const;
+  void OnDeadline(mqtt::TimePoint at);
 
   bool Logs(mqtt::LogLevel level) const { return options.environment.log->Wants(level); }
 

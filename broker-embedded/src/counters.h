@@ -1,8 +1,11 @@
 // What a broker counts.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace mqttrpc::broker {
 
@@ -17,13 +20,46 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
+// Why a message did not reach somebody it was for.
+enum class DropReason : std::uint8_t {
+  kQueueFull,     // The receiver's own limits.
+  kMemory,        // The broker's limit for all.
+  kExpired,       // Message Expiry Interval (MQTT-3.3.2-5).
+  kTooLarge,      // For the receiver's Maximum Packet Size (MQTT-3.1.2-25).
+  kNoReceiver,    // A share group with nobody there to take it, or its end.
+  kSessionEnded,  // It still waited for a session that expired or began anew.
+  kDisconnected,  // QoS 0 that waited when the connection ended.
+};
+inline constexpr std::size_t kDropReasons = 7;
+
+// As in `$SYS/broker/messages/dropped/{name}`.
+constexpr std::string_view NameOf(DropReason reason) {
+  constexpr std::array<std::string_view, kDropReasons> kNames = {
+      "queue_full", "memory", "expired", "too_large", "no_receiver", "session_ended", "disconnected"};
+  return kNames[static_cast<std::size_t>(reason)];
+}
+
 struct Counters {
   Counter connections;
+  Counter sessions;
   Counter subscriptions;
+  Counter retained_messages;
+  Counter memory_used;
   Counter messages_received;
   Counter messages_sent;
-  Counter messages_dropped;
+  Counter bytes_received;
+  Counter bytes_sent;
+  Counter connections_accepted;
   Counter connections_refused;
+  Counter sessions_expired;
+  std::array<Counter, kDropReasons> dropped;
+
+  Counter& Dropped(DropReason reason) { return dropped[static_cast<std::size_t>(reason)]; }
+  std::uint64_t messages_dropped() const {
+    std::uint64_t sum = 0;
+    for (const Counter& each : dropped) sum += each.value();
+    return sum;
+  }
 };
 
 }  // namespace mqttrpc::broker

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,12 @@ class Fifo {
       head_ = 0;
     }
     return item;
+  }
+
+  // Puts `items` in front of all others, in order.
+  void Prepend(std::vector<T> items) {
+    items_.insert(items_.begin() + static_cast<std::ptrdiff_t>(head_), std::make_move_iterator(items.begin()),
+                  std::make_move_iterator(items.end()));
   }
 
   void clear() {

@@ -13,32 +13,53 @@ namespace mqttrpc::broker {
 using mqtt::ReasonCode;
 namespace property = mqtt::property;
 
-absl::Status CheckConnect(const mqtt::Connect& connect) {
+bool IsReservedTopic(std::string_view topic_name) {
+  return topic_name == "$SYS" || topic_name.starts_with("$SYS/") || topic_name.starts_with("$share/");
+}
+
+absl::Status CheckConnect(const mqtt::Connect& connect, const BrokerOptions& options) {
   if (const auto method = connect.properties.Get(property::kAuthenticationMethod)) {
     return mqtt::StatusFrom(ReasonCode::kBadAuthenticationMethod,  // MQTT-4.12.0-1
                             "this broker has no authentication methods");
   }
-  if (!connect.will) return absl::OkStatus();
-  if (connect.will->qos == mqtt::QoS::kExactlyOnce) {
-    return mqtt::StatusFrom(ReasonCode::kQoSNotSupported, "Will QoS is 2; Maximum QoS is 1");  // MQTT-3.2.2-12
+  if (connect.version != mqtt::ProtocolVersion::k5 && connect.client_id.empty() && !connect.clean_start) {
+    return mqtt::StatusFrom(ReasonCode::kClientIdentifierNotValid,  // MQTT 3.1.1: MQTT-3.1.3-8
+                            "an empty client id wants Clean Session 1");
   }
-  if (connect.will->retain) {
+  if (!connect.will) return absl::OkStatus();
+  if (connect.will->qos > options.maximum_qos) {
+    return mqtt::StatusFrom(ReasonCode::kQoSNotSupported,  // MQTT-3.2.2-12
+                            absl::StrCat("Will QoS is ", static_cast<int>(connect.will->qos), "; Maximum QoS is ",
+                                         static_cast<int>(options.maximum_qos)));
+  }
+  if (connect.will->retain && !options.retain_available) {
     return mqtt::StatusFrom(ReasonCode::kRetainNotSupported,  // MQTT-3.2.2-13
                             "the will is retained; this broker keeps no retained messages");
+  }
+  if (IsReservedTopic(connect.will->topic_name) || connect.will->topic_name.size() > options.maximum_topic_bytes) {
+    return mqtt::StatusFrom(ReasonCode::kTopicNameInvalid, absl::StrCat("Will Topic is the broker's own, or over ",
+                                                                        options.maximum_topic_bytes, " bytes"));
   }
   return absl::OkStatus();
 }
 
 ConnectionTerms TermsOf(const mqtt::Connect& connect, const BrokerOptions& options) {
   ConnectionTerms terms;
+  terms.peer.version = connect.version;
   terms.keep_alive = connect.keep_alive;
+  if (connect.version != mqtt::ProtocolVersion::k5) {  // It could not be told of another keep alive.
+    terms.session_expiry = connect.clean_start ? 0 : GrantedExpiry(options.v3_session_expiry, options);
+    return terms;
+  }
   if (options.maximum_keep_alive != 0 && (terms.keep_alive == 0 || terms.keep_alive > options.maximum_keep_alive)) {
     terms.keep_alive = options.maximum_keep_alive;
   }
   const mqtt::PropertiesView& asked = connect.properties;
-  terms.receive_maximum = asked.Get(property::kReceiveMaximum).value_or(terms.receive_maximum);
-  terms.maximum_packet_size = asked.Get(property::kMaximumPacketSize).value_or(terms.maximum_packet_size);
-  terms.session_expiry = asked.Get(property::kSessionExpiryInterval).value_or(0);
+  terms.peer.receive_maximum = asked.Get(property::kReceiveMaximum).value_or(terms.peer.receive_maximum);
+  terms.peer.maximum_packet_size = asked.Get(property::kMaximumPacketSize).value_or(terms.peer.maximum_packet_size);
+  terms.peer.topic_alias_maximum = std::min<std::uint16_t>(asked.Get(property::kTopicAliasMaximum).value_or(0),
+                                                           options.outgoing_topic_alias_maximum);
+  terms.session_expiry = GrantedExpiry(asked.Get(property::kSessionExpiryInterval).value_or(0), options);
   terms.problem_information = asked.Get(property::kRequestProblemInformation).value_or(1) != 0;
   return terms;
 }
@@ -53,10 +74,14 @@ bool IsOneTopicLevel(std::string_view client_id) { return client_id.find_first_o
 mqtt::Properties ConnAckProperties(const mqtt::Connect& connect, const BrokerOptions& options,
                                    const ConnectionTerms& terms, std::string_view client_id, bool assigned) {
   mqtt::Properties properties;
-  if (terms.session_expiry != 0) properties.Set(property::kSessionExpiryInterval, std::uint32_t{0});
+  if (terms.session_expiry != connect.properties.Get(property::kSessionExpiryInterval).value_or(0)) {
+    properties.Set(property::kSessionExpiryInterval, terms.session_expiry);  // 3.2.2.3.2
+  }
   if (options.receive_maximum != 65'535) properties.Set(property::kReceiveMaximum, options.receive_maximum);
-  properties.Set(property::kMaximumQoS, std::uint8_t{1});       // MQTT-3.2.2-9
-  properties.Set(property::kRetainAvailable, std::uint8_t{0});  // 3.2.2.3.5
+  if (options.maximum_qos != mqtt::QoS::kExactlyOnce) {  // MQTT-3.2.2-9
+    properties.Set(property::kMaximumQoS, static_cast<std::uint8_t>(options.maximum_qos));
+  }
+  if (!options.retain_available) properties.Set(property::kRetainAvailable, std::uint8_t{0});  // 3.2.2.3.5
   properties.Set(property::kMaximumPacketSize, options.maximum_packet_size);
   if (assigned) properties.Set(property::kAssignedClientIdentifier, client_id);  // MQTT-3.1.3-7, MQTT-3.2.2-16
   if (options.topic_alias_maximum != 0) properties.Set(property::kTopicAliasMaximum, options.topic_alias_maximum);
@@ -76,11 +101,14 @@ std::string NewClientId(mqtt::Random& random) {
   return absl::StrCat("id0", absl::BytesToHexString(mqtt::ToAbsl(mqtt::AsText(bytes))));
 }
 
-bool IsOlderConnect(const mqtt::Frame& frame) {
-  if (frame.first_byte >> 4 != static_cast<int>(mqtt::PacketType::kConnect)) return false;
+mqtt::ProtocolVersion AnswerVersionOf(const mqtt::Frame& frame) {
   const std::string_view body = mqtt::AsText(frame.body);
   using namespace std::string_view_literals;
-  return body.starts_with("\0\4MQTT\4"sv) || body.starts_with("\0\6MQIsdp\3"sv);
+  if (body.starts_with("\0\6MQIsdp"sv)) return mqtt::ProtocolVersion::k31;
+  if (body.starts_with("\0\4MQTT"sv) && body.size() > 6 && static_cast<unsigned char>(body[6]) < 5) {
+    return mqtt::ProtocolVersion::k311;
+  }
+  return mqtt::ProtocolVersion::k5;
 }
 
 ReasonCode ForConnAck(ReasonCode code) {

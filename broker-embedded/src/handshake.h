@@ -1,6 +1,7 @@
 // What the broker answers to a CONNECT (MQTT 3.1, 3.2).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -10,6 +11,7 @@
 
 #include "mqttrpc/broker/options.h"
 #include "mqttrpc/mqtt/properties.h"
+#include "outbox.h"
 #include "packets.h"
 
 namespace mqttrpc::broker {
@@ -18,18 +20,25 @@ namespace mqttrpc::broker {
 struct ConnectionTerms {
   ConnectionTerms() = default;
 
-  std::uint16_t keep_alive = 0;  // Seconds; 0: none.
-  std::uint16_t receive_maximum = 65'535;
-  std::uint32_t maximum_packet_size = 268'435'460;  // Bytes: the largest there is.
-  std::uint32_t session_expiry = 0;                 // As the client asked; sessions end with the connection.
+  PeerLimits peer;
+  std::uint16_t keep_alive = 0;      // Seconds; 0: none.
+  std::uint32_t session_expiry = 0;  // Seconds after the connection; 0xFFFFFFFF: for ever.
   bool problem_information = true;
 };
 
 // OkStatus if the CONNECT may be accepted, else an error with the Reason Code
 // for CONNACK.
-absl::Status CheckConnect(const mqtt::Connect& connect);
+absl::Status CheckConnect(const mqtt::Connect& connect, const BrokerOptions& options);
 
 ConnectionTerms TermsOf(const mqtt::Connect& connect, const BrokerOptions& options);
+
+// The Session Expiry Interval that a client gets which asks for `asked` seconds.
+inline std::uint32_t GrantedExpiry(std::uint32_t asked, const BrokerOptions& options) {
+  return std::min(asked, options.maximum_session_expiry);
+}
+
+// Topic Names that clients do not publish to: the broker's own (4.7.2).
+bool IsReservedTopic(std::string_view topic_name);
 
 // The properties of the CONNACK that accepts: our limits, and where we deviate
 // from what the client asked. `assigned` tells that `client_id` is our choice.
@@ -40,12 +49,9 @@ mqtt::Properties ConnAckProperties(const mqtt::Connect& connect, const BrokerOpt
 // (MQTT-3.1.3-5).
 std::string NewClientId(mqtt::Random& random);
 
-// Whether the frame is a CONNECT of MQTT 3.1 or 3.1.1, whose clients do not
-// understand our CONNACK.
-bool IsOlderConnect(const mqtt::Frame& frame);
-
-// "Unacceptable protocol version" as MQTT 3.1.1 writes it.
-inline constexpr std::string_view kOlderVersionRefusal{"\x20\x02\x00\x01", 4};
+// Which version a CONNECT that could not be decoded wants its answer in: its own, or
+// an older one for a level that never was (MQTT-3.1.2-2).
+mqtt::ProtocolVersion AnswerVersionOf(const mqtt::Frame& frame);
 
 // `code` if CONNACK may carry it (3.2.2.2), else 0x82: every refusal that has no
 // code of its own there is the peer's breach of the protocol.

@@ -5,11 +5,26 @@ namespace mqttrpc::broker {
 void Link::OnBytes(std::span<const std::byte> bytes) {
   const std::uint64_t before = connection_.publishes_received();
   connection_.OnBytes(bytes, host_.Now());
-  if (connection_.publishes_received() != before) host_.OnPublished(*this);
+  AfterFrames(before);
+}
+
+// Until what was read is through, no more is read.
+void Link::Continue(mqtt::TimePoint now) {
+  const std::uint64_t before = connection_.publishes_received();
+  connection_.Continue(now);
+  if (!connection_.unfinished() && !paused) transport_->ResumeReading();
+  AfterFrames(before);
+}
+
+void Link::AfterFrames(std::uint64_t publishes_before) {
+  if (connection_.publishes_received() != publishes_before) host_.OnPublished(*this);
+  if (!connection_.unfinished()) return;
+  transport_->PauseReading();
+  host_.OnUnfinished(*this);
 }
 
 void Link::OnWritten() {
-  connection_.out().Written();
+  connection_.OnWritten();
   Wake();
 }
 
@@ -24,11 +39,10 @@ void Link::Wake() {
 bool Link::Flush(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather) {
   awake_ = false;
   if (connection_.abandoned()) return false;
-  OutQueue& out = connection_.out();
-  out.Collect(now, gather);
+  connection_.Collect(now, gather);
   if (!gather.empty()) transport_->Write(gather);
   if (!connection_.finished()) return true;
-  if (out.idle()) {
+  if (connection_.idle()) {
     transport_->Close();
     return false;
   }
@@ -46,7 +60,7 @@ void Link::Resume(mqtt::TimePoint now) {
   paused = false;
   if (connection_.finished()) return;
   connection_.OnReadingResumed(now);
-  transport_->ResumeReading();
+  if (!connection_.unfinished()) transport_->ResumeReading();
 }
 
 }  // namespace mqttrpc::broker

@@ -18,8 +18,9 @@ class Link;
 class LinkHost {
  public:
   virtual mqtt::TimePoint Now() const = 0;
-  virtual void OnAwake(Link& link) = 0;      // Flush() it at the end of the turn.
-  virtual void OnPublished(Link& link) = 0;  // It may have to be paused.
+  virtual void OnAwake(Link& link) = 0;       // Flush() it at the end of the turn.
+  virtual void OnPublished(Link& link) = 0;   // It may have to be paused.
+  virtual void OnUnfinished(Link& link) = 0;  // Continue() it in a later turn.
 
  protected:
   ~LinkHost() = default;
@@ -39,6 +40,9 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::Wak
   // Ends the stream without waiting for the last write.
   void Close() { transport_->Close(); }
 
+  // Handles more of what was read before.
+  void Continue(mqtt::TimePoint now);
+
   void Pause();
   void Resume(mqtt::TimePoint now);
 
@@ -47,6 +51,7 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::Wak
   // The shard's own notes.
   std::size_t index = 0;  // Among its links.
   bool paused = false;
+  bool waiting = false;  // Among those to Continue().
 
   // mqtt::Transport::Handler:
   void OnBytes(std::span<const std::byte> bytes) override;
@@ -57,6 +62,8 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::Wak
   void Wake() override;
 
  private:
+  void AfterFrames(std::uint64_t publishes_before);
+
   LinkHost& host_;
   std::unique_ptr<mqtt::Transport> transport_;
   ServerConnection connection_;

@@ -1,13 +1,15 @@
-// How many bytes all clients' queues hold together, and how many they may.
+// How many bytes the broker holds for its clients, and how many it may.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 namespace mqttrpc::broker {
 
-// Three marks make the chain of back-pressure: at three quarters publishers are
-// no longer read from, at the limit new messages are dropped, at one half
-// reading goes on. One shard's thread only.
+// Marks make the chain of back-pressure. Above five eighths, nothing more is kept
+// for those who take nothing: disconnected and stalled clients. At three quarters
+// publishers are no longer read from until one half is free again. At the limit
+// new messages are dropped. One shard's thread only.
 class MemoryBudget {
  public:
   explicit MemoryBudget(std::size_t limit) : limit_(limit) {}
@@ -18,11 +20,21 @@ class MemoryBudget {
   void Give(std::size_t bytes) { used_ -= bytes; }
 
   std::size_t used() const { return used_; }
+  std::size_t limit() const { return limit_; }
   bool exhausted() const { return used_ >= limit_; }
   bool tight() const { return used_ >= limit_ - limit_ / 4; }
   bool relaxed() const { return used_ <= limit_ / 2; }
 
+  // What one client that takes nothing at the moment may hold: a share of what is
+  // left, so that no number of them can fill the whole.
+  std::size_t IdleShare() const {
+    const std::size_t mark = limit_ / 8 * 5;
+    return used_ >= mark ? 0 : std::max(kIdleFloor, (mark - used_) / 4);
+  }
+
  private:
+  static constexpr std::size_t kIdleFloor = 64 * 1024;
+
   const std::size_t limit_;
   std::size_t used_ = 0;
 };

@@ -1,31 +1,36 @@
 #include "router.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 namespace mqttrpc::broker {
+
+Router::Router(const Outbox::Limits& limits, MemoryBudget& budget, Counters& counters)
+    : limits_(limits), budget_(budget), counters_(counters), tree_(&budget) {
+  tree_.set_on_group_end(
+      [this](ShareGroup& group) { counters_.Dropped(DropReason::kNoReceiver).Add(group.backlog().size()); });
+}
 
 Router::Result Router::Route(const MessageRef& message, const Subscriber* from) {
   message_ = &message;
   from_ = from;
   ++mark_;
   result_ = Result();
-  tree_.Match(message->topic_name(), *this);
+  result_.work = tree_.Match(message->topic_name(), *this);
   result_.matched += copies_.size();
+  result_.work += result_.matched;
   for (Copy& copy : copies_) {
-    const auto outcome = copy.target->Deliver(std::move(copy.delivery));
-    if (outcome == OutQueue::Outcome::kQueued) continue;
-    counters_.messages_dropped.Add();
-    if (outcome == OutQueue::Outcome::kFull) ++result_.dropped;
+    if (copy.target->Deliver(std::move(copy.delivery)) == Outbox::Outcome::kFull) ++result_.dropped;
   }
   copies_.clear();
   return result_;
 }
 
-Delivery Router::DeliveryFor(const Subscription& subscription) const {
-  Delivery delivery(*message_, std::min((*message_)->qos(), subscription.options.qos));  // MQTT-3.8.4-8
+Delivery Router::DeliveryFor(const MessageRef& message, const Subscription& subscription) {
+  Delivery delivery(message, std::min(message->qos(), subscription.options.qos));   // MQTT-3.8.4-8
+  delivery.retain = subscription.options.retain_as_published && message->retain();  // MQTT-3.3.1-12, MQTT-3.3.1-13
   if (subscription.options.identifier != 0) delivery.identifiers.push_back(subscription.options.identifier);
+  if (subscription.group != nullptr) delivery.group = subscription.group->id();
   return delivery;
 }
 
@@ -35,39 +40,103 @@ void Router::OnSubscription(const Subscription& subscription) {
   if (target.route_mark_ != mark_) {
     target.route_mark_ = mark_;
     target.route_slot_ = copies_.size();
-    copies_.emplace_back(target, DeliveryFor(subscription));
+    copies_.emplace_back(target, DeliveryFor(*message_, subscription));
     return;
   }
   Delivery& copy = copies_[target.route_slot_].delivery;
   copy.qos = std::max(copy.qos, std::min((*message_)->qos(), subscription.options.qos));  // MQTT-3.3.4-2
+  copy.retain = copy.retain || (subscription.options.retain_as_published && (*message_)->retain());
   if (subscription.options.identifier != 0) copy.identifiers.push_back(subscription.options.identifier);
 }
 
-// Round robin. A member whose queue is full is passed over, and one that must
-// wait for acknowledgements only gets its turn when all have to.
-void Router::OnShareGroup(ShareGroup& group) {
+// Of the members that can take the message at once, the one with the least
+// unacknowledged messages; of equals, the next in turn. Null if none can.
+const Subscription* Router::Choose(ShareGroup& group, const MessageRef& message) {
   const auto& members = group.members();
-  std::optional<std::size_t> chosen;
-  for (std::size_t i = 0; i < members.size(); ++i) {
-    const std::size_t index = (group.next() + i) % members.size();
-    const auto& member = static_cast<RouteTarget&>(*members[index]->subscriber);
-    const auto readiness = member.ReadinessFor(DeliveryFor(*members[index]));
-    if (readiness == OutQueue::Readiness::kNever) continue;
-    if (readiness == OutQueue::Readiness::kNow) {
-      chosen = index;
-      break;
-    }
-    if (!chosen) chosen = index;
+  const Subscription* chosen = nullptr;
+  std::size_t least = 0;
+  std::size_t chosen_index = 0;
+  std::size_t index = group.next();
+  for (std::size_t i = 0; i < members.size(); ++i, index = index + 1 == members.size() ? 0 : index + 1) {
+    const Subscription& subscription = *members[index];
+    const auto load =
+        static_cast<const RouteTarget&>(*subscription.subscriber).LoadFor(DeliveryFor(message, subscription));
+    if (!load || (chosen != nullptr && *load >= least)) continue;
+    chosen = &subscription;
+    least = *load;
+    chosen_index = index;
   }
-  if (!chosen) {
-    ++result_.matched;
-    ++result_.dropped;
-    counters_.messages_dropped.Add();
+  if (chosen != nullptr) group.set_next(chosen_index + 1);
+  return chosen;
+}
+
+void Router::OnShareGroup(ShareGroup& group) {
+  // Behind those that wait already, but for QoS 0, which waits for nobody.
+  const bool in_turn = group.backlog().empty() || (*message_)->qos() == mqtt::QoS::kAtMostOnce;
+  if (const Subscription* chosen = in_turn ? Choose(group, *message_) : nullptr) {
+    copies_.emplace_back(static_cast<RouteTarget&>(*chosen->subscriber), DeliveryFor(*message_, *chosen));
     return;
   }
-  group.set_next(*chosen + 1);
-  const Subscription& subscription = *members[*chosen];
-  copies_.emplace_back(static_cast<RouteTarget&>(*subscription.subscriber), DeliveryFor(subscription));
+  ++result_.matched;
+  bool held = false;
+  const DropReason reason = Hold(group, *message_, held);
+  if (held) return;
+  ++result_.dropped;
+  counters_.Dropped(reason).Add();
+}
+
+// Keeps `message` until a member can take it, or says why not.
+DropReason Router::Hold(ShareGroup& group, const MessageRef& message, bool& held) {
+  const bool lasting = message->qos() != mqtt::QoS::kAtMostOnce &&
+                       std::any_of(group.members().begin(), group.members().end(), [](const Subscription* member) {
+                         return member->options.qos != mqtt::QoS::kAtMostOnce;
+                       });
+  if (!lasting) return DropReason::kNoReceiver;
+  if (group.backlog().size() >= limits_.messages || group.backlog_bytes() >= limits_.bytes) {
+    return DropReason::kQueueFull;
+  }
+  if (budget_.exhausted() || group.backlog_bytes() > budget_.IdleShare()) return DropReason::kMemory;
+  group.Hold(message);
+  held = true;
+  return DropReason();
+}
+
+void Router::Drain(ShareGroup& group) {
+  while (!group.backlog().empty()) {
+    const Subscription* chosen = Choose(group, group.backlog().front());
+    if (chosen == nullptr) return;
+    const MessageRef message = group.Take();
+    static_cast<RouteTarget&>(*chosen->subscriber).Deliver(DeliveryFor(message, *chosen));
+  }
+}
+
+void Router::Refill(RouteTarget& target) {
+  for (const Subscription* share : target.shares()) {
+    ShareGroup& group = *share->group;
+    while (!group.backlog().empty() && target.LoadFor(DeliveryFor(group.backlog().front(), *share))) {
+      const MessageRef message = group.Take();
+      target.Deliver(DeliveryFor(message, *share));
+    }
+  }
+}
+
+void Router::Redistribute(std::vector<Delivery> deliveries) {
+  // Few groups at a time: one member's.
+  while (!deliveries.empty()) {
+    const ShareGroupId id = deliveries.front().group;
+    std::vector<MessageRef> messages;
+    for (const Delivery& delivery : deliveries) {
+      if (delivery.group == id) messages.push_back(delivery.message);
+    }
+    std::erase_if(deliveries, [id](const Delivery& delivery) { return delivery.group == id; });
+    ShareGroup* group = tree_.FindGroup(id);
+    if (group == nullptr) {
+      counters_.Dropped(DropReason::kNoReceiver).Add(messages.size());
+      continue;
+    }
+    group->HoldFirst(std::move(messages));
+    Drain(*group);
+  }
 }
 
 }  // namespace mqttrpc::broker

@@ -1,12 +1,14 @@
-// From a message to the queues of all it is for.
+// From a message to the outboxes of all it is for.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "counters.h"
-#include "out_queue.h"
+#include "memory_budget.h"
+#include "outbox.h"
 #include "shared_message.h"
 #include "subscription_tree.h"
 
@@ -17,9 +19,12 @@ class RouteTarget : public Subscriber {
  public:
   virtual ~RouteTarget() = default;
 
-  // May queue, never sends: routing does no I/O.
-  virtual OutQueue::Outcome Deliver(Delivery delivery) = 0;
-  virtual OutQueue::Readiness ReadinessFor(const Delivery& delivery) const = 0;
+  // May queue, never sends: routing does no I/O. Counts what it drops.
+  virtual Outbox::Outcome Deliver(Delivery delivery) = 0;
+
+  // For a share group: how many messages it has not acknowledged, if it could take
+  // `delivery` at once; empty if not.
+  virtual std::optional<std::size_t> LoadFor(const Delivery& delivery) const = 0;
 
  private:
   friend class Router;
@@ -33,12 +38,14 @@ class RouteTarget : public Subscriber {
 // outside the call.
 class Router final : private MatchSink {
  public:
-  explicit Router(Counters& counters) : counters_(counters) {}
+  // `limits`: what may wait for one share group.
+  Router(const Outbox::Limits& limits, MemoryBudget& budget, Counters& counters);
 
   // How many clients or share groups wanted the message, and how many got it.
   struct Result {
     std::size_t matched = 0;
     std::size_t dropped = 0;  // Because a queue was full.
+    std::size_t work = 0;     // Nodes looked at and queues filled: what it cost.
   };
 
   // Queues `message` for everyone it is for: one copy for each client, however
@@ -46,6 +53,12 @@ class Router final : private MatchSink {
   // their identifiers (MQTT-3.3.4-2 to -4), and one for each share group.
   // `from` is its publisher, for No Local; null if that is gone.
   Result Route(const MessageRef& message, const Subscriber* from);
+
+  // `target` can take more, or joined a group: gives it what waits in its groups.
+  void Refill(RouteTarget& target);
+
+  // Finds other members for messages that one could not finish; in order.
+  void Redistribute(std::vector<Delivery> deliveries);
 
   SubscriptionTree& subscriptions() { return tree_; }
   const SubscriptionTree& subscriptions() const { return tree_; }
@@ -59,8 +72,13 @@ class Router final : private MatchSink {
 
   void OnSubscription(const Subscription& subscription) override;
   void OnShareGroup(ShareGroup& group) override;
-  Delivery DeliveryFor(const Subscription& subscription) const;
+  static Delivery DeliveryFor(const MessageRef& message, const Subscription& subscription);
+  static const Subscription* Choose(ShareGroup& group, const MessageRef& message);
+  DropReason Hold(ShareGroup& group, const MessageRef& message, bool& held);
+  void Drain(ShareGroup& group);
 
+  const Outbox::Limits limits_;
+  MemoryBudget& budget_;
   Counters& counters_;
   SubscriptionTree tree_;
 

@@ -4,7 +4,6 @@
 #include <utility>
 #include <variant>
 
-#include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 
 #include "mqttrpc/mqtt/status.h"
@@ -18,33 +17,44 @@ using mqtt::ReasonCode;
 // How long last words may take to be written.
 constexpr std::chrono::seconds kFarewell{5};
 
-}  // namespace
+// A client whose write has been under way for longer takes nothing at the moment.
+constexpr std::chrono::seconds kStall{1};
 
-std::string Quoted(std::string_view text) {
-  constexpr std::size_t kMaximum = 128;  // A client does not decide how much is logged.
-  const bool cut = text.size() > kMaximum;
-  return absl::StrCat("\"", absl::Utf8SafeCHexEscape(mqtt::ToAbsl(text.substr(0, kMaximum))), cut ? "...\"" : "\"");
-}
+// What the packets of one connection may cost in one turn, in nodes looked at and
+// queues filled: some milliseconds.
+constexpr std::size_t kWorkPerTurn = 20'000;
+
+}  // namespace
 
 ServerConnection::ServerConnection(BrokerCore& core, Waker& waker, std::string peer, mqtt::TimePoint now)
     : core_(core),
       waker_(waker),
       peer_(std::move(peer)),
       frames_(core.options.maximum_connect_packet_size),
-      out_(OutQueue::Limits(core.options.maximum_queued_messages, core.options.maximum_queued_bytes), core.budget,
-           core.buffers, core.counters),
+      writer_(core.budget, core.buffers, core.counters),
       last_packet_at_(now) {}
 
 ServerConnection::~ServerConnection() {
-  // Finish() has left the broker, unless nobody closed us: then nobody is told either.
-  if (state_ != State::kConnected) return;
-  core_.router.subscriptions().RemoveAll(*this);
-  core_.clients.erase(client_id_);
+  core_.budget.Give(alias_bytes_);
+  // Finish() has left the session, unless nobody closed us: then nobody is told either.
+  if (session_ != nullptr) session_->Detach();
 }
 
 void ServerConnection::OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint now) {
   if (finished()) return;
+  core_.counters.bytes_received.Add(bytes.size());
   frames_.Feed(bytes);
+  HandleFrames(now);
+}
+
+void ServerConnection::Continue(mqtt::TimePoint now) {
+  if (!finished()) HandleFrames(now);
+}
+
+void ServerConnection::HandleFrames(mqtt::TimePoint now) {
+  core_.now = now;
+  core_.work = 0;
+  unfinished_ = false;
   while (!finished()) {
     const auto frame = frames_.Next();
     if (!frame.ok()) {
@@ -53,13 +63,16 @@ void ServerConnection::OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint
     }
     if (!frame->has_value()) break;
     HandleFrame(**frame, now);
+    if (core_.work < kWorkPerTurn) continue;
+    unfinished_ = true;
+    break;
   }
   if (finished()) {
     frames_ = mqtt::FrameBuffer(0);
     return;
   }
   frames_.Keep();
-  if (!finished() && out_.overflowing()) {
+  if (writer_.own_bytes() > core_.options.maximum_queued_bytes) {
     Disconnect(ReasonCode::kQuotaExceeded, "too many acknowledgements wait to be read", now);
   }
 }
@@ -68,7 +81,7 @@ void ServerConnection::HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now
   last_packet_at_ = now;
   const absl::Status status = [&] {
     if (state_ == State::kAwaitingConnect) return HandleFirst(frame, now);
-    auto packet = mqtt::DecodePacket(frame, mqtt::Sender::kClient);
+    auto packet = mqtt::DecodePacket(frame, mqtt::Sender::kClient, terms_.peer.version);
     return packet.ok() ? HandlePacket(*packet, now) : packet.status();
   }();
   if (!status.ok()) Refuse(status, now);
@@ -79,65 +92,60 @@ absl::Status ServerConnection::HandleFirst(const mqtt::Frame& frame, mqtt::TimeP
   if (frame.first_byte >> 4 != static_cast<int>(mqtt::PacketType::kConnect)) {
     return mqtt::StatusFrom(ReasonCode::kProtocolError, "the first packet is not a CONNECT");
   }
-  if (IsOlderConnect(frame)) {
-    out_.AppendRaw(kOlderVersionRefusal);  // MQTT-3.1.2-2
-    Finish(mqtt::StatusFrom(ReasonCode::kUnsupportedProtocolVersion, "client speaks MQTT 3"), now);
-    return absl::OkStatus();
-  }
-  const auto packet = mqtt::DecodePacket(frame, mqtt::Sender::kClient);
-  if (!packet.ok()) return packet.status();
-  return Accept(std::get<mqtt::Connect>(*packet), now);
-}
-
-absl::Status ServerConnection::HandlePacket(const mqtt::Packet& packet, mqtt::TimePoint now) {
-  return std::visit([&](const auto& each) { return OnPacket(each, now); }, packet);
-}
-
-template <typename Other>
-absl::Status ServerConnection::OnPacket(const Other& packet, mqtt::TimePoint) {
-  return mqtt::StatusFrom(ReasonCode::kProtocolError,
-                          absl::StrCat("unexpected ", mqtt::ToAbsl(mqtt::NameOf(mqtt::TypeOf(packet)))));
-}
-
-absl::Status ServerConnection::OnPacket(const mqtt::Connect&, mqtt::TimePoint) {
-  return mqtt::StatusFrom(ReasonCode::kProtocolError, "a second CONNECT");  // MQTT-3.1.0-2
+  const auto connect = mqtt::DecodeConnect(frame);
+  if (connect.ok()) return Accept(*connect, now);
+  terms_.peer.version = AnswerVersionOf(frame);
+  writer_.SetPeer(terms_.peer);
+  return connect.status();
 }
 
 absl::Status ServerConnection::Accept(const mqtt::Connect& connect, mqtt::TimePoint now) {
-  terms_ = TermsOf(connect, core_.options);
-  out_.SetPeerLimits(terms_.receive_maximum, terms_.maximum_packet_size);  // They hold for a refusal too.
-  if (absl::Status status = CheckConnect(connect); !status.ok()) return status;
+  SessionStore& sessions = core_.sessions;
+  const BrokerOptions& options = core_.options;
+  terms_ = TermsOf(connect, options);
+  writer_.SetPeer(terms_.peer);  // They hold for a refusal too.
+  if (absl::Status status = CheckConnect(connect, options); !status.ok()) return status;
   const bool assigned = connect.client_id.empty();
-  client_id_ = assigned ? NewClientId(*core_.options.environment.random) : std::string(connect.client_id);
-  while (assigned && core_.clients.contains(client_id_)) client_id_ = NewClientId(*core_.options.environment.random);
-  if (core_.clients.size() >= core_.options.maximum_connections && !core_.clients.contains(client_id_)) {
+  std::string client_id = assigned ? NewClientId(*options.environment.random) : std::string(connect.client_id);
+  while (assigned && sessions.contains(client_id)) client_id = NewClientId(*options.environment.random);
+  const bool known = sessions.contains(client_id);
+  if (sessions.connected() >= options.maximum_connections && !sessions.IsConnected(client_id)) {
     return mqtt::StatusFrom(ReasonCode::kQuotaExceeded,
-                            absl::StrCat("this broker takes ", core_.options.maximum_connections, " connections"));
+                            absl::StrCat("this broker takes ", options.maximum_connections, " connections"));
   }
+  if (!known && (sessions.size() >= options.maximum_sessions || core_.budget.tight())) terms_.session_expiry = 0;
 
-  const mqtt::Properties properties = ConnAckProperties(connect, core_.options, terms_, client_id_, assigned);
-  mqtt::ConnAck ack;  // Session Present 0: we keep none (MQTT-3.2.2-2, MQTT-3.2.2-3).
+  mqtt::ConnAck ack;
+  ack.session_present = sessions.WouldResume(client_id, connect.clean_start);  // MQTT-3.2.2-2, MQTT-3.2.2-3
+  const mqtt::Properties properties = ConnAckProperties(connect, options, terms_, client_id, assigned);
   ack.properties = properties;
-  if (absl::Status status = out_.Append(ack); !status.ok()) {  // MQTT-3.1.4-5
+  if (absl::Status status = writer_.Append(ack); !status.ok()) {  // MQTT-3.1.4-5
     return mqtt::StatusFrom(ReasonCode::kPacketTooLarge, mqtt::ToStd(status.message()));
   }
-  TakeOver(now);
-  state_ = State::kConnected;
-  frames_.set_maximum_packet_size(core_.options.maximum_packet_size);
-  if (connect.will) KeepWill(*connect.will);
-  core_.clients[client_id_] = this;
-  core_.counters.connections.Set(core_.clients.size());
-  core_.Log(LogLevel::kInfo, "event=connected peer=", peer_, " client_id=", Quoted(client_id_),
-            " keep_alive=", terms_.keep_alive);
-  waker_.Wake();
+  session_ = sessions.Open(client_id, connect.clean_start, now).session;
+  Begin(connect, now);
   return absl::OkStatus();
 }
 
+// From here on the client is served.
+void ServerConnection::Begin(const mqtt::Connect& connect, mqtt::TimePoint now) {
+  state_ = State::kConnected;
+  frames_.set_maximum_packet_size(core_.options.maximum_packet_size);
+  asked_expiry_ = connect.properties.Get(mqtt::property::kSessionExpiryInterval).value_or(0);
+  session_->expiry = terms_.session_expiry;
+  session_->Attach(*this, terms_.peer);
+  core_.sessions.OnAttached();
+  if (connect.will) KeepWill(*connect.will, now);
+  core_.counters.connections_accepted.Add();
+  core_.Log(LogLevel::kInfo, "event=connected peer=", peer_, " client_id=", Quoted(session_->client_id()),
+            " version=", static_cast<int>(terms_.peer.version), " keep_alive=", terms_.keep_alive);
+  core_.router.Refill(*session_);
+  waker_.Wake();
+}
+
 // MQTT-3.1.4-3
-void ServerConnection::TakeOver(mqtt::TimePoint now) {
-  const auto other = core_.clients.find(client_id_);
-  if (other == core_.clients.end()) return;
-  other->second->Disconnect(ReasonCode::kSessionTakenOver, "another connection uses this client id", now);
+void ServerConnection::OnTakenOver(mqtt::TimePoint now) {
+  Disconnect(ReasonCode::kSessionTakenOver, "another connection uses this client id", now);
 }
 
 void ServerConnection::Refuse(const absl::Status& why, mqtt::TimePoint now) {
@@ -145,41 +153,40 @@ void ServerConnection::Refuse(const absl::Status& why, mqtt::TimePoint now) {
   const ReasonCode code = mqtt::ReasonCodeOr(why, ReasonCode::kUnspecifiedError);
   if (state_ == State::kConnected) return Disconnect(code, mqtt::ToStd(why.message()), now);
   core_.counters.connections_refused.Add();
-  mqtt::ConnAck ack;
-  ack.reason_code = ForConnAck(code);
-  AppendWithReason(ack, mqtt::ToStd(why.message()));
+  // MQTT 3 has no code for what is malformed: it only closes.
+  if (v5() || (code != ReasonCode::kMalformedPacket && code != ReasonCode::kProtocolError)) {
+    mqtt::ConnAck ack;
+    ack.reason_code = ForConnAck(code);
+    AnswerWithReason(ack, mqtt::ToStd(why.message()));
+  }
   Finish(why, now);
 }
 
 void ServerConnection::Disconnect(ReasonCode code, std::string_view reason, mqtt::TimePoint now) {
   if (finished()) return;
-  if (state_ == State::kConnected) {  // MQTT-3.14.0-1
+  if (state_ == State::kConnected && v5()) {  // MQTT-3.14.0-1
     mqtt::Disconnect disconnect;
     disconnect.reason_code = code;
-    AppendWithReason(disconnect, reason);
+    AnswerWithReason(disconnect, reason);
   }
   Finish(mqtt::StatusFrom(code, reason), now);
 }
 
-// Leaves the broker: no one reaches this client any more, its will goes out, and
-// what is in out() are its last packets.
+// Leaves the session: no one reaches this client any more, and what the writer has
+// are its last packets.
 void ServerConnection::Finish(const absl::Status& why, mqtt::TimePoint now) {
-  const bool was_connected = state_ == State::kConnected;
   state_ = State::kFinished;
   last_packet_at_ = now;
-  out_.DropMessages();
+  core_.now = now;
   waker_.Wake();
-  if (!was_connected) {
+  if (session_ == nullptr) {
     core_.Log(LogLevel::kInfo, "event=refused peer=", peer_, " reason=", Quoted(mqtt::ToStd(why.message())));
     return;
   }
-  core_.router.subscriptions().RemoveAll(*this);
-  core_.clients.erase(client_id_);
-  core_.counters.connections.Set(core_.clients.size());
-  core_.counters.subscriptions.Set(core_.router.subscriptions().size());
-  core_.Log(LogLevel::kInfo, "event=disconnected peer=", peer_, " client_id=", Quoted(client_id_),
+  Session& session = *std::exchange(session_, nullptr);
+  core_.Log(LogLevel::kInfo, "event=disconnected peer=", peer_, " client_id=", Quoted(session.client_id()),
             " reason=", Quoted(why.ok() ? "normal" : mqtt::ToStd(why.message())));
-  PublishWill(now);
+  core_.sessions.Close(session, now);
 }
 
 void ServerConnection::OnStreamEnd(const absl::Status& why, mqtt::TimePoint now) {
@@ -188,6 +195,17 @@ void ServerConnection::OnStreamEnd(const absl::Status& why, mqtt::TimePoint now)
   if (state_ == State::kAwaitingConnect) core_.counters.connections_refused.Add();
   Finish(why.ok() ? absl::UnavailableError("closed without DISCONNECT") : why, now);
 }
+
+void ServerConnection::Collect(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather) {
+  writer_.Collect(session_ == nullptr ? nullptr : &session_->outbox(), now, gather);
+}
+
+void ServerConnection::OnWritten() {
+  writer_.Written();
+  if (session_ != nullptr) session_->outbox().OnWritten();
+}
+
+bool ServerConnection::Stalled() const { return writer_.writing() && core_.now > writer_.writing_since() + kStall; }
 
 mqtt::TimePoint ServerConnection::deadline() const {
   if (abandoned_) return mqtt::kNever;
@@ -203,7 +221,7 @@ mqtt::TimePoint ServerConnection::deadline() const {
 
 // A client that takes nothing holds memory that others need, however alive it sounds.
 mqtt::TimePoint ServerConnection::WriteDeadline() const {
-  return out_.writing() ? out_.writing_since() + core_.options.write_timeout : mqtt::kNever;
+  return writer_.writing() ? writer_.writing_since() + core_.options.write_timeout : mqtt::kNever;
 }
 
 void ServerConnection::OnReadingResumed(mqtt::TimePoint now) {
@@ -231,23 +249,6 @@ void ServerConnection::OnDeadline(mqtt::TimePoint now) {
       waker_.Wake();
       break;
   }
-}
-
-OutQueue::Outcome ServerConnection::Deliver(Delivery delivery) {
-  const OutQueue::Outcome outcome = out_.Push(std::move(delivery));
-  if (outcome == OutQueue::Outcome::kQueued) {
-    if (out_.waiting_messages() == 1) dropping_ = false;
-    waker_.Wake();
-  } else if (outcome == OutQueue::Outcome::kFull && !dropping_) {
-    dropping_ = true;  // One line for as long as it lasts.
-    core_.Log(LogLevel::kWarning, "event=dropping_messages client_id=", Quoted(client_id_),
-              " waiting_messages=", out_.waiting_messages(), " waiting_bytes=", out_.waiting_bytes());
-  }
-  return outcome;
-}
-
-OutQueue::Readiness ServerConnection::ReadinessFor(const Delivery& delivery) const {
-  return out_.ReadinessFor(delivery);
 }
 
 }  // namespace mqttrpc::broker

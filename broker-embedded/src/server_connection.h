@@ -1,4 +1,4 @@
-// One client, from its first byte to its last: the protocol, without I/O.
+// One connection, from its first byte to its last: the protocol, without I/O.
 #pragma once
 
 #include <cstdint>
@@ -14,22 +14,21 @@
 #include "frame_buffer.h"
 #include "handshake.h"
 #include "mqttrpc/mqtt/clock.h"
-#include "mqttrpc/mqtt/message.h"
 #include "mqttrpc/mqtt/status.h"
-#include "out_queue.h"
-#include "router.h"
+#include "packet_writer.h"
+#include "session.h"
 
 namespace mqttrpc::broker {
 
-// Is fed bytes and the time; answers through out(), and routes messages to other
-// connections. Sessions do not outlive connections yet, so this is the session
-// too. One shard's thread.
+// Is fed bytes and the time; answers through its writer, and routes messages to
+// other sessions. What outlives the connection is in its Session. One shard's thread.
 //
-// The shell moves bytes: it calls out().Collect() and Written(), OnDeadline() at
-// deadline(), and once finished() holds it sends what out() still has and closes.
-class ServerConnection final : public RouteTarget {
+// The shell moves bytes: it calls Collect() and OnWritten(), OnDeadline() at
+// deadline(), and once finished() holds it sends what is left and closes.
+class ServerConnection final : private SessionPeer {
  public:
-  // Is told when out() or finished() may have changed. Must not call back.
+  // Is told when there may be something to send, or finished() has changed. Must not
+  // call back.
   class Waker {
    public:
     virtual void Wake() = 0;
@@ -40,11 +39,21 @@ class ServerConnection final : public RouteTarget {
 
   // `peer` is for the log. All references outlive the connection.
   ServerConnection(BrokerCore& core, Waker& waker, std::string peer, mqtt::TimePoint now);
-  ~ServerConnection() override;
+  ~ServerConnection();
 
   void OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint now);
   void OnStreamEnd(const absl::Status& why, mqtt::TimePoint now);
   void OnDeadline(mqtt::TimePoint now);
+
+  // Whether OnBytes() has left whole packets for a later turn, because those before
+  // them cost much: Continue() then. Others get their turn meanwhile.
+  bool unfinished() const { return unfinished_ && !finished(); }
+  void Continue(mqtt::TimePoint now);
+
+  // What is to be written next; see PacketWriter.
+  void Collect(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather);
+  void OnWritten();
+  bool idle() const { return writer_.idle(); }
 
   // Ends it from our side: DISCONNECT with `code` if the client was accepted.
   void Disconnect(mqtt::ReasonCode code, std::string_view reason, mqtt::TimePoint now);
@@ -57,47 +66,58 @@ class ServerConnection final : public RouteTarget {
   // when the CONNECT is accepted and when finished() becomes true.
   mqtt::TimePoint deadline() const;
 
-  OutQueue& out() { return out_; }
   bool finished() const { return state_ == State::kFinished; }
   // Nothing more can be sent either: the stream is gone, or its time is over.
   bool abandoned() const { return abandoned_; }
-  const std::string& client_id() const { return client_id_; }
   std::uint64_t publishes_received() const { return publishes_received_; }
 
-  // RouteTarget:
-  OutQueue::Outcome Deliver(Delivery delivery) override;
-  OutQueue::Readiness ReadinessFor(const Delivery& delivery) const override;
-
  private:
-  mqtt::TimePoint WriteDeadline() const;
   enum class State { kAwaitingConnect, kConnected, kFinished };
 
+  // SessionPeer:
+  void OnWork() override { waker_.Wake(); }
+  bool Stalled() const override;
+  void OnTakenOver(mqtt::TimePoint now) override;
+
+  // server_connection.cc
+  void HandleFrames(mqtt::TimePoint now);
   void HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now);
   absl::Status HandleFirst(const mqtt::Frame& frame, mqtt::TimePoint now);
-  absl::Status HandlePacket(const mqtt::Packet& packet, mqtt::TimePoint now);
+  absl::Status Accept(const mqtt::Connect& connect, mqtt::TimePoint now);
+  void Begin(const mqtt::Connect& connect, mqtt::TimePoint now);
+  void Refuse(const absl::Status& why, mqtt::TimePoint now);
+  void Finish(const absl::Status& why, mqtt::TimePoint now);
+  mqtt::TimePoint WriteDeadline() const;
 
+  // connection_packets.cc
+  absl::Status HandlePacket(const mqtt::Packet& packet, mqtt::TimePoint now);
   absl::Status OnPacket(const mqtt::Connect& connect, mqtt::TimePoint now);
-  absl::Status OnPacket(const mqtt::Publish& publish, mqtt::TimePoint now);
-  absl::Status OnPacket(const mqtt::PubAck& ack, mqtt::TimePoint now);
   absl::Status OnPacket(const mqtt::Subscribe& subscribe, mqtt::TimePoint now);
   absl::Status OnPacket(const mqtt::Unsubscribe& unsubscribe, mqtt::TimePoint now);
   absl::Status OnPacket(const mqtt::PingReq& ping, mqtt::TimePoint now);
   absl::Status OnPacket(const mqtt::Disconnect& disconnect, mqtt::TimePoint now);
-  // Whatever a client may not send in this state, or a broker of QoS 1 never asked for.
-  template <typename Other>
+  template <typename Other>  // Whatever a client may not send.
   absl::Status OnPacket(const Other& packet, mqtt::TimePoint now);
+  mqtt::ReasonCode AddSubscription(const mqtt::SubscribeEntry& entry, std::uint32_t identifier, bool& is_new);
 
-  absl::Status Accept(const mqtt::Connect& connect, mqtt::TimePoint now);
-  void TakeOver(mqtt::TimePoint now);
-  void Refuse(const absl::Status& why, mqtt::TimePoint now);
+  // connection_publish.cc
+  absl::Status OnPacket(const mqtt::Publish& publish, mqtt::TimePoint now);
+  absl::Status OnPacket(const mqtt::PubAck& ack, mqtt::TimePoint now);
+  absl::Status OnPacket(const mqtt::PubRec& received, mqtt::TimePoint now);
+  absl::Status OnPacket(const mqtt::PubRel& release, mqtt::TimePoint now);
+  absl::Status OnPacket(const mqtt::PubComp& complete, mqtt::TimePoint now);
+  absl::Status CheckPublish(const mqtt::Publish& publish) const;
+  absl::Status CheckQuota() const;
   absl::Status ResolveTopic(const mqtt::Publish& publish, std::string_view& topic_name);
   mqtt::ReasonCode Route(const mqtt::Publish& publish, std::string_view topic_name, mqtt::TimePoint now);
-  mqtt::ReasonCode AddSubscription(const mqtt::SubscribeEntry& entry, std::uint32_t identifier);
-  void KeepWill(const mqtt::Will& will);
-  void PublishWill(mqtt::TimePoint now);
-  void Finish(const absl::Status& why, mqtt::TimePoint now);
+  absl::Status AfterAck(Outbox::Known known, std::string_view packet, mqtt::PacketId packet_id);
+  void KeepWill(const mqtt::Will& will, mqtt::TimePoint now);
+
+  bool v5() const { return terms_.peer.version == mqtt::ProtocolVersion::k5; }
   template <typename PacketT>
-  void AppendWithReason(PacketT packet, std::string_view reason);
+  void Answer(const PacketT& packet);
+  template <typename PacketT>
+  void AnswerWithReason(PacketT packet, std::string_view reason);
 
   BrokerCore& core_;
   Waker& waker_;
@@ -105,33 +125,41 @@ class ServerConnection final : public RouteTarget {
   State state_ = State::kAwaitingConnect;
   bool abandoned_ = false;
   bool reading_paused_ = false;
-  bool dropping_ = false;  // Its queue is full, and the log knows.
+  bool unfinished_ = false;
   mqtt::FrameBuffer frames_;
-  OutQueue out_;
+  PacketWriter writer_;
 
-  std::string client_id_;
   ConnectionTerms terms_;
-  std::vector<std::string> aliases_;     // aliases_[i] is what alias i + 1 stands for; grows on use.
-  std::unique_ptr<mqtt::Message> will_;  // Null: none, or deleted by DISCONNECT 0x00.
-  mqtt::TimePoint last_packet_at_;       // Or the beginning, or the end, by state.
+  Session* session_ = nullptr;        // While connected.
+  std::uint32_t asked_expiry_ = 0;    // In CONNECT.
+  std::vector<std::string> aliases_;  // aliases_[i] is what alias i + 1 stands for; grows on use.
+  std::size_t alias_bytes_ = 0;
+  std::size_t unreleased_ = 0;      // QoS 2 messages of this connection that it has not released.
+  mqtt::TimePoint last_packet_at_;  // Or the beginning, or the end, by state.
   std::uint64_t publishes_received_ = 0;
 };
+
+template <typename PacketT>
+void ServerConnection::Answer(const PacketT& packet) {
+  waker_.Wake();
+  if (absl::Status status = writer_.Append(packet); !status.ok()) {
+    core_.Log(mqtt::LogLevel::kDebug, "event=unsent peer=", peer_, " reason=", Quoted(mqtt::ToStd(status.message())));
+  }
+}
 
 // Puts a Reason String on `packet` if there is one to give and the client takes
 // it: never a packet over its maximum (MQTT-3.2.2-19, MQTT-3.9.2-1, MQTT-3.11.2-1,
 // MQTT-3.14.2-3), no ill-formed text that a peer made us quote.
 template <typename PacketT>
-void ServerConnection::AppendWithReason(PacketT packet, std::string_view reason) {
-  mqtt::Properties properties(packet.properties);
-  if (!reason.empty()) {
+void ServerConnection::AnswerWithReason(PacketT packet, std::string_view reason) {
+  if (!reason.empty() && v5()) {
+    mqtt::Properties properties(packet.properties);
     properties.Set(mqtt::property::kReasonString, reason);
     PacketT with_reason = packet;
     with_reason.properties = properties;
-    if (out_.Append(with_reason).ok()) return;
+    if (writer_.Append(with_reason).ok()) return waker_.Wake();
   }
-  if (absl::Status status = out_.Append(packet); !status.ok()) {
-    core_.Log(mqtt::LogLevel::kDebug, "event=unsent peer=", peer_, " reason=", Quoted(mqtt::ToStd(status.message())));
-  }
+  Answer(packet);
 }
 
 }  // namespace mqttrpc::broker

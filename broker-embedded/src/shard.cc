@@ -31,6 +31,8 @@ std::size_t MaximumLinks(const BrokerOptions& options) {
 
 BrokerOptions Sane(BrokerOptions options) {
   options.receive_maximum = std::max<std::uint16_t>(options.receive_maximum, 1);  // 0 is a protocol error (3.2.2.3.3).
+  options.maximum_in_flight = std::max<std::uint16_t>(options.maximum_in_flight, 1);
+  options.maximum_qos = std::min(options.maximum_qos, mqtt::QoS::kExactlyOnce);
   options.maximum_packet_size = std::clamp<std::uint32_t>(options.maximum_packet_size, 1, 268'435'460);
   options.maximum_connect_packet_size = std::min(options.maximum_connect_packet_size, options.maximum_packet_size);
   return options;
@@ -102,7 +104,8 @@ void Shard::AddLink(std::unique_ptr<mqtt::Transport> transport) {
 
 void Shard::Remove(Link& link) {
   deadlines_.Cancel(link);
-  if (link.paused) paused_.erase(std::find(paused_.begin(), paused_.end(), &link));
+  if (link.paused) std::erase(paused_, &link);
+  if (link.waiting) std::erase(unfinished_, &link);
   const std::size_t index = link.index;
   std::swap(links_[index], links_.back());
   links_[index]->index = index;
@@ -120,6 +123,7 @@ void Shard::Flush() {
   flush_posted_ = false;
   if (stopped()) return;
   FlushAwake();
+  core_.counters.memory_used.Set(core_.budget.used());
   if (!paused_.empty() && core_.budget.relaxed()) ResumeAll();
   ArmTimer();
 }
@@ -148,6 +152,25 @@ void Shard::OnPublished(Link& link) {
   resume_timer_->Arm(Now() + kLongestPause, [this] { ResumeAll(); });
 }
 
+// Comes again behind what is ready to run: the others' reads and writes.
+void Shard::OnUnfinished(Link& link) {
+  if (link.waiting || stopped()) return;
+  link.waiting = true;
+  unfinished_.push_back(&link);
+  if (unfinished_.size() > 1) return;
+  asio::post(executor_, [self = shared_from_this()] { self->ContinueAll(); });
+}
+
+void Shard::ContinueAll() {
+  if (stopped()) return;
+  const mqtt::TimePoint now = Now();
+  for (Link* link : std::exchange(unfinished_, {})) {
+    link->waiting = false;
+    link->Continue(now);
+  }
+  ArmTimer();
+}
+
 void Shard::ResumeAll() {
   const mqtt::TimePoint now = Now();
   resume_timer_->Disarm();
@@ -167,7 +190,7 @@ void Shard::Schedule(Link& link) {
 }
 
 void Shard::ArmTimer() {
-  const mqtt::TimePoint next = deadlines_.Next();
+  const mqtt::TimePoint next = std::min(deadlines_.Next(), core_.next_deadline());
   if (next == timer_armed_for_) return;
   timer_armed_for_ = next;
   if (timer_ == nullptr) timer_ = core_.options.environment.clock->NewTimer(executor_);
@@ -182,6 +205,8 @@ void Shard::OnTimer() {
     if (link.connection().deadline() <= now) link.connection().OnDeadline(now);
     Schedule(link);
   }
+  core_.OnDeadline(now);
+  core_.counters.memory_used.Set(core_.budget.used());
   ArmTimer();
 }
 
@@ -221,6 +246,7 @@ void Shard::StopNow() {
   links_.clear();
   awake_.clear();
   paused_.clear();
+  unfinished_.clear();
   timer_ = nullptr;
   resume_timer_ = nullptr;
 }

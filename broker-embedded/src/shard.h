@@ -57,6 +57,7 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   mqtt::TimePoint Now() const override { return core_.options.environment.clock->Now(); }
   void OnAwake(Link& link) override;
   void OnPublished(Link& link) override;
+  void OnUnfinished(Link& link) override;
 
   bool Enter();
   void AddLink(std::unique_ptr<mqtt::Transport> transport);
@@ -67,6 +68,7 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   void ArmTimer();
   void OnTimer();
   void ResumeAll();
+  void ContinueAll();
   void DisconnectAll();
   void StopTurn(int turns_left, absl::AnyInvocable<void()> done);
 
@@ -83,6 +85,7 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   std::vector<Link*> awake_;
   std::vector<Link*> flushing_;
   std::vector<Link*> paused_;
+  std::vector<Link*> unfinished_;
   std::vector<std::span<const std::byte>> gather_;
   bool flush_posted_ = false;
   mqtt::DeadlineQueue deadlines_;

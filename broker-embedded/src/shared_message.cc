@@ -62,12 +62,21 @@ std::size_t IdentifierBytes(const Delivery& delivery) {
   return bytes;
 }
 
-std::uint32_t RemainingLength(const Delivery& delivery) {
+// What Property Length says. MQTT 3 has no properties.
+std::size_t PropertyBytes(const Delivery& delivery, const PublishHead& head) {
+  return delivery.message->properties().size() + IdentifierBytes(delivery) +
+         (head.topic_alias != 0 ? kTopicAliasBytes : 0);
+}
+
+std::uint32_t RemainingLength(const Delivery& delivery, const PublishHead& head) {
   const SharedMessage& message = *delivery.message;
-  const std::size_t properties = message.properties().size() + IdentifierBytes(delivery);
-  return static_cast<std::uint32_t>(2 + message.topic_name().size() + (delivery.qos == mqtt::QoS::kAtMostOnce ? 0 : 2) +
-                                    mqtt::VariableByteIntegerSize(static_cast<std::uint32_t>(properties)) + properties +
-                                    message.payload().size());
+  std::size_t bytes = 2 + (head.topic_name_left_out ? 0 : message.topic_name().size()) + message.payload().size();
+  if (delivery.qos != mqtt::QoS::kAtMostOnce) bytes += 2;
+  if (head.version == mqtt::ProtocolVersion::k5) {
+    const std::size_t properties = PropertyBytes(delivery, head);
+    bytes += mqtt::VariableByteIntegerSize(static_cast<std::uint32_t>(properties)) + properties;
+  }
+  return static_cast<std::uint32_t>(bytes);
 }
 
 void PatchU32(mqtt::WireBuffer& out, std::size_t offset, std::uint32_t value) {
@@ -83,6 +92,7 @@ MessageRef SharedMessage::Copy(MemoryBudget& budget, const mqtt::Publish& publis
   auto* message = new (::operator new(size)) SharedMessage(budget, size);
   message->received_at_ = now;
   message->qos_ = publish.qos;
+  message->retain_ = publish.retain;
   message->topic_bytes_ = static_cast<std::uint16_t>(topic_name.size());
   message->property_bytes_ = static_cast<std::uint32_t>(layout.property_bytes);
   message->payload_bytes_ = static_cast<std::uint32_t>(publish.payload.size());
@@ -97,6 +107,10 @@ MessageRef SharedMessage::Copy(MemoryBudget& budget, const mqtt::Publish& publis
   return MessageRef(message);
 }
 
+void SharedMessage::RestartExpiry(const MessageRef& message, mqtt::TimePoint now) {
+  message.message_->received_at_ = now;
+}
+
 void SharedMessage::Destroy(SharedMessage* message) {
   message->~SharedMessage();
   ::operator delete(message);
@@ -108,34 +122,44 @@ std::uint32_t SharedMessage::SecondsLeft(mqtt::TimePoint now) const {
   return waited >= expiry_ ? 0 : expiry_ - static_cast<std::uint32_t>(waited);
 }
 
-std::size_t PacketBytes(const Delivery& delivery) {
-  const std::uint32_t remaining = RemainingLength(delivery);
+std::size_t PacketBytes(const Delivery& delivery, mqtt::ProtocolVersion version) {
+  PublishHead head;
+  head.version = version;
+  const std::uint32_t remaining = RemainingLength(delivery, head);
   return 1 + mqtt::VariableByteIntegerSize(remaining) + remaining;
 }
 
-std::string_view AppendPublish(const Delivery& delivery, mqtt::PacketId packet_id, mqtt::TimePoint now,
+std::string_view AppendPublish(const Delivery& delivery, const PublishHead& head, mqtt::TimePoint now,
                                mqtt::WireBuffer& out) {
   const SharedMessage& message = *delivery.message;
-  const std::uint32_t remaining = RemainingLength(delivery);
+  const std::uint32_t remaining = RemainingLength(delivery, head);
+  const bool copy_whole = remaining <= kCopyWholeBytes;
+  const std::string_view topic_name = head.topic_name_left_out ? std::string_view() : message.topic_name();
   mqtt::Writer writer(out);
-  // DUP 0: this is the first try (MQTT-3.3.1-1). RETAIN 0: CONNACK says that
-  // retained messages are not available, so none was taken.
-  writer.U8(static_cast<std::uint8_t>(static_cast<unsigned>(mqtt::PacketType::kPublish) << 4 |
-                                      static_cast<unsigned>(delivery.qos) << 1));
+  writer.U8(static_cast<std::uint8_t>(static_cast<unsigned>(mqtt::PacketType::kPublish) << 4 | (head.dup ? 8u : 0u) |
+                                      static_cast<unsigned>(delivery.qos) << 1 | (delivery.retain ? 1u : 0u)));
   writer.VariableByteInteger(remaining);
-  writer.U16(static_cast<std::uint16_t>(message.topic_name().size()));
-  writer.Raw(message.topic_name());
-  if (delivery.qos != mqtt::QoS::kAtMostOnce) writer.U16(packet_id);
-  writer.VariableByteInteger(static_cast<std::uint32_t>(message.properties().size() + IdentifierBytes(delivery)));
+  writer.U16(static_cast<std::uint16_t>(topic_name.size()));
+  writer.Raw(topic_name);
+  if (delivery.qos != mqtt::QoS::kAtMostOnce) writer.U16(head.packet_id);
+  if (head.version != mqtt::ProtocolVersion::k5) {
+    if (!copy_whole) return message.payload();
+    writer.Raw(message.payload());
+    return {};
+  }
+  writer.VariableByteInteger(static_cast<std::uint32_t>(PropertyBytes(delivery, head)));
   // Ahead of the others, so that those and the payload are one piece of memory.
   for (const std::uint32_t identifier : delivery.identifiers) {
     writer.U8(static_cast<std::uint8_t>(PropertyId::kSubscriptionIdentifier));
     writer.VariableByteInteger(identifier);
   }
+  if (head.topic_alias != 0) {
+    writer.U8(static_cast<std::uint8_t>(PropertyId::kTopicAlias));
+    writer.U16(head.topic_alias);
+  }
 
   const std::uint32_t left = message.has_expiry() ? message.SecondsLeft(now) : 0;
   const bool patch = left != message.expiry();
-  const bool copy_whole = remaining <= kCopyWholeBytes;
   if (!copy_whole && !patch) return message.tail();
   const std::size_t properties_at = out.size();
   writer.Raw(message.properties());

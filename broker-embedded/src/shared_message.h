@@ -33,6 +33,10 @@ class SharedMessage {
   static MessageRef Copy(MemoryBudget& budget, const mqtt::Publish& publish, std::string_view topic_name,
                          mqtt::TimePoint now);
 
+  // Lets the Message Expiry count from `now`: for a will, which is published later
+  // than it was written (3.1.3.2.4). Only while nobody shares it.
+  static void RestartExpiry(const MessageRef& message, mqtt::TimePoint now);
+
   SharedMessage(const SharedMessage&) = delete;
   SharedMessage& operator=(const SharedMessage&) = delete;
 
@@ -42,13 +46,15 @@ class SharedMessage {
   // Properties and payload.
   std::string_view tail() const { return {bytes() + topic_bytes_, property_bytes_ + payload_bytes_}; }
   mqtt::QoS qos() const { return qos_; }
+  bool retain() const { return retain_; }  // As published (MQTT 3.3.1.3).
 
   // Whole seconds left of Message Expiry at `now`; at 0 the message is expired.
   // Only if has_expiry().
   std::uint32_t SecondsLeft(mqtt::TimePoint now) const;
   bool has_expiry() const { return expiry_offset_ != kNoExpiry; }
-  bool ExpiredAt(mqtt::TimePoint now) const {
-    return has_expiry() && now >= received_at_ + std::chrono::seconds(expiry_);
+  bool ExpiredAt(mqtt::TimePoint now) const { return now >= expires_at(); }
+  mqtt::TimePoint expires_at() const {  // kNever without an expiry.
+    return has_expiry() ? received_at_ + std::chrono::seconds(expiry_) : mqtt::kNever;
   }
   std::uint32_t expiry() const { return expiry_; }                // Seconds, as received.
   std::uint32_t expiry_offset() const { return expiry_offset_; }  // Of its four bytes in properties().
@@ -76,6 +82,7 @@ class SharedMessage {
   std::uint32_t expiry_offset_ = kNoExpiry;
   std::uint16_t topic_bytes_ = 0;
   mqtt::QoS qos_ = mqtt::QoS::kAtMostOnce;
+  bool retain_ = false;
 };
 
 // Shares ownership of a message.
@@ -98,11 +105,15 @@ class MessageRef {
   explicit operator bool() const { return message_ != nullptr; }
 
  private:
+  friend class SharedMessage;
   void Hold() {
     if (message_ != nullptr) ++message_->references_;
   }
   SharedMessage* message_ = nullptr;
 };
+
+// Names a share group as long as it exists; 0: none. Never used twice.
+using ShareGroupId = std::uint32_t;
 
 // A message on its way to one client: what is private to it.
 struct Delivery {
@@ -111,11 +122,27 @@ struct Delivery {
 
   MessageRef message;
   mqtt::QoS qos = mqtt::QoS::kAtMostOnce;             // The lower of published and granted (MQTT-3.8.4-8).
+  bool retain = false;                                // The RETAIN flag it is sent with.
+  ShareGroupId group = 0;                             // The share group it was chosen for.
   absl::InlinedVector<std::uint32_t, 1> identifiers;  // Subscription Identifiers (MQTT-3.3.4-3).
 };
 
-// The whole PUBLISH packet, in bytes.
-std::size_t PacketBytes(const Delivery& delivery);
+// What a PUBLISH carries that belongs to one sending of it.
+struct PublishHead {
+  PublishHead() = default;
+
+  mqtt::ProtocolVersion version = mqtt::ProtocolVersion::k5;
+  mqtt::PacketId packet_id = 0;      // 0 for QoS 0.
+  bool dup = false;                  // Sent on an earlier connection (MQTT-3.3.1-1).
+  std::uint16_t topic_alias = 0;     // 0: none.
+  bool topic_name_left_out = false;  // The alias stands for it.
+};
+
+// The whole PUBLISH packet in bytes, without a Topic Alias.
+std::size_t PacketBytes(const Delivery& delivery, mqtt::ProtocolVersion version);
+
+// What a Topic Alias adds to a packet (3.3.2.3.4).
+inline constexpr std::size_t kTopicAliasBytes = 3;
 
 // Up to this size a packet is copied whole into its target's buffer: that costs
 // less than the kernel's work for further elements of the gather list.
@@ -123,7 +150,7 @@ inline constexpr std::size_t kCopyWholeBytes = 512;
 
 // Appends the PUBLISH to `out`, except for the returned end of it, which stays
 // in the shared message and follows `out` on the wire; empty if all was copied.
-std::string_view AppendPublish(const Delivery& delivery, mqtt::PacketId packet_id, mqtt::TimePoint now,
+std::string_view AppendPublish(const Delivery& delivery, const PublishHead& head, mqtt::TimePoint now,
                                mqtt::WireBuffer& out);
 
 }  // namespace mqttrpc::broker

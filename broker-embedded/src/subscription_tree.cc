@@ -1,5 +1,6 @@
 #include "subscription_tree.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "mqttrpc/mqtt/topic.h"
@@ -44,9 +45,19 @@ void SwapRemove(List& list, std::size_t position, SetPosition set_position) {
   list.pop_back();
 }
 
+// About what a subscription takes: its filter twice, here and with its subscriber,
+// and the nodes, of which each level may need one.
+std::size_t CostOf(std::string_view topic_filter) {
+  const auto levels = static_cast<std::size_t>(std::count(topic_filter.begin(), topic_filter.end(), '/')) + 1;
+  return sizeof(Subscription) + 2 * topic_filter.size() + 100 +
+         (mqtt::HasWildcard(topic_filter) ? levels * sizeof(TreeNode) : sizeof(TreeNode));
+}
+
 }  // namespace
 
-SubscriptionTree::SubscriptionTree() : root_(std::make_unique<TreeNode>()) { root_->in_trie = true; }
+SubscriptionTree::SubscriptionTree(MemoryBudget* budget) : root_(std::make_unique<TreeNode>()), budget_(budget) {
+  root_->in_trie = true;
+}
 
 SubscriptionTree::~SubscriptionTree() = default;  // As deep as a filter has levels, at most.
 
@@ -62,6 +73,7 @@ bool SubscriptionTree::Subscribe(Subscriber& subscriber, std::string_view topic_
   added.subscriber = &subscriber;
   added.options = options;
   Insert(added, topic_filter);
+  if (budget_ != nullptr) budget_->Take(CostOf(topic_filter));
   return true;
 }
 
@@ -69,12 +81,16 @@ bool SubscriptionTree::Unsubscribe(Subscriber& subscriber, std::string_view topi
   const auto found = subscriber.subscriptions_.find(topic_filter);
   if (found == subscriber.subscriptions_.end()) return false;
   Remove(found->second);
+  if (budget_ != nullptr) budget_->Give(CostOf(topic_filter));
   subscriber.subscriptions_.erase(found);
   return true;
 }
 
 void SubscriptionTree::RemoveAll(Subscriber& subscriber) {
-  for (auto& [filter, subscription] : subscriber.subscriptions_) Remove(subscription);
+  for (auto& [filter, subscription] : subscriber.subscriptions_) {
+    Remove(subscription);
+    if (budget_ != nullptr) budget_->Give(CostOf(filter));
+  }
   subscriber.subscriptions_.clear();
 }
 
@@ -147,7 +163,12 @@ ShareGroup& SubscriptionTree::GroupFor(TreeNode& node, std::string_view share_na
   for (auto& group : node.groups) {
     if (group->name_ == share_name) return *group;
   }
-  return *node.groups.emplace_back(std::make_unique<ShareGroup>(std::string(share_name), node.groups.size()));
+  while (++last_group_ == 0 || groups_.contains(last_group_)) {
+  }
+  auto& group =
+      node.groups.emplace_back(std::make_unique<ShareGroup>(std::string(share_name), last_group_, node.groups.size()));
+  groups_[group->id()] = group.get();
+  return *group;
 }
 
 void SubscriptionTree::Insert(Subscription& subscription, std::string_view topic_filter) {
@@ -159,6 +180,7 @@ void SubscriptionTree::Insert(Subscription& subscription, std::string_view topic
     subscription.group = &group;
     subscription.position = group.members_.size();
     group.members_.push_back(&subscription);
+    subscription.subscriber->shares_.push_back(&subscription);
     return;
   }
   TreeNode& node = NodeFor(topic_filter);
@@ -176,7 +198,10 @@ void SubscriptionTree::Remove(Subscription& subscription) {
   } else {
     ShareGroup& group = *subscription.group;
     SwapRemove(group.members_, subscription.position, move_subscription);
+    std::erase(subscription.subscriber->shares_, &subscription);
     if (group.members_.empty()) {
+      if (on_group_end_) on_group_end_(group);
+      groups_.erase(group.id());
       SwapRemove(node.groups, group.position_, [](ShareGroup& moved, std::size_t to) { moved.position_ = to; });
     }
   }
@@ -207,15 +232,17 @@ void SubscriptionTree::Visit(const TreeNode& node, MatchSink& sink) {
   for (const auto& group : node.groups) sink.OnShareGroup(*group);
 }
 
-void SubscriptionTree::Match(std::string_view topic_name, MatchSink& sink) {
+std::size_t SubscriptionTree::Match(std::string_view topic_name, MatchSink& sink) {
   if (const auto found = exact_.find(topic_name); found != exact_.end()) Visit(*found->second, sink);
-  if (trie_nodes_ == 0) return;
+  if (trie_nodes_ == 0) return 1;
   // All trie nodes that the levels so far lead to, level by level.
   active_.assign(1, root_.get());
   bool wildcards_apply = !topic_name.starts_with('$');  // MQTT-4.7.2-1
   std::string_view level;
+  std::size_t visited = 1;
   for (bool more = true; !active_.empty() && TakeLevel(topic_name, more, level);) {
     next_.clear();
+    visited += active_.size();
     for (TreeNode* node : active_) {
       if (wildcards_apply && node->hash) Visit(*node->hash, sink);
       if (wildcards_apply && node->plus) next_.push_back(node->plus.get());
@@ -231,6 +258,12 @@ void SubscriptionTree::Match(std::string_view topic_name, MatchSink& sink) {
     Visit(*node, sink);
     if (node->hash) Visit(*node->hash, sink);  // "a/#" is for "a" too (4.7.1.2).
   }
+  return visited;
+}
+
+ShareGroup* SubscriptionTree::FindGroup(ShareGroupId id) const {
+  const auto found = groups_.find(id);
+  return found == groups_.end() ? nullptr : found->second;
 }
 
 }  // namespace mqttrpc::broker

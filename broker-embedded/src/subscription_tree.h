@@ -9,9 +9,13 @@
 #include <string_view>
 #include <vector>
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/container/inlined_vector.h>
+#include <absl/functional/any_invocable.h>
 
+#include "memory_budget.h"
 #include "mqttrpc/mqtt/qos.h"
+#include "share_group.h"
 #include "text_map.h"
 
 namespace mqttrpc::broker {
@@ -38,32 +42,12 @@ struct Subscription {
 
   Subscriber* subscriber = nullptr;
   SubscriptionOptions options;
+  ShareGroup* group = nullptr;  // Null if not shared.
 
  private:
   friend class SubscriptionTree;
-  friend class ShareGroup;
   struct TreeNode* node = nullptr;
-  class ShareGroup* group = nullptr;  // Null if not shared.
-  std::size_t position = 0;           // Among the node's or the group's.
-};
-
-// Everyone who shares one `$share/{name}/{filter}` (MQTT 4.8.2).
-class ShareGroup {
- public:
-  ShareGroup(std::string name, std::size_t position) : name_(std::move(name)), position_(position) {}
-
-  const std::vector<Subscription*>& members() const { return members_; }
-
-  // Where the next round begins; less than members().size().
-  std::size_t next() const { return next_ < members_.size() ? next_ : 0; }
-  void set_next(std::size_t next) { next_ = next; }
-
- private:
-  friend class SubscriptionTree;
-  std::string name_;
-  std::size_t position_;  // In the node's list.
-  std::vector<Subscription*> members_;
-  std::size_t next_ = 0;
+  std::size_t position = 0;  // Among the node's or the group's.
 };
 
 // Derive from it to subscribe. SubscriptionTree::RemoveAll() it before it goes.
@@ -75,6 +59,7 @@ class Subscriber {
 
   std::size_t subscription_count() const { return subscriptions_.size(); }
   bool HasSubscription(std::string_view topic_filter) const { return subscriptions_.contains(topic_filter); }
+  const std::vector<Subscription*>& shares() const { return shares_; }  // Its shared ones.
 
  protected:
   ~Subscriber() = default;
@@ -83,6 +68,7 @@ class Subscriber {
   friend class SubscriptionTree;
   // By the whole Topic Filter, $share/ included. Ordered, so that a run repeats.
   std::map<std::string, Subscription, std::less<>> subscriptions_;
+  std::vector<Subscription*> shares_;
 };
 
 // Receives what Match() finds; must not change the tree meanwhile.
@@ -101,7 +87,8 @@ class MatchSink {
 // which cap their levels. Not thread-safe.
 class SubscriptionTree {
  public:
-  SubscriptionTree();
+  // What subscriptions cost is taken from `budget`, which may be null.
+  explicit SubscriptionTree(MemoryBudget* budget = nullptr);
   ~SubscriptionTree();
 
   // True if the filter is new for this subscriber; else its options are
@@ -115,8 +102,15 @@ class SubscriptionTree {
   void RemoveAll(Subscriber& subscriber);
 
   // Calls `sink` once for each matching subscription or share group. Allocates
-  // nothing once its scratch space has grown.
-  void Match(std::string_view topic_name, MatchSink& sink);
+  // nothing once its scratch space has grown. Returns how many nodes it looked at.
+  std::size_t Match(std::string_view topic_name, MatchSink& sink);
+
+  // Null if the group is gone.
+  ShareGroup* FindGroup(ShareGroupId id) const;
+
+  // Groups whose last member leaves are handed over, for what they still hold.
+  using GroupEnd = absl::AnyInvocable<void(ShareGroup&)>;
+  void set_on_group_end(GroupEnd on_group_end) { on_group_end_ = std::move(on_group_end); }
 
   // Subscriptions with exactly this filter, $share/ included.
   std::size_t Count(std::string_view topic_filter) const;
@@ -137,6 +131,10 @@ class SubscriptionTree {
   std::unique_ptr<TreeNode> root_;
   std::size_t trie_nodes_ = 0;
   std::size_t size_ = 0;
+  MemoryBudget* const budget_;
+  absl::flat_hash_map<ShareGroupId, ShareGroup*> groups_;
+  ShareGroupId last_group_ = 0;
+  GroupEnd on_group_end_;
   std::vector<TreeNode*> active_;  // Scratch of Match().
   std::vector<TreeNode*> next_;
 };

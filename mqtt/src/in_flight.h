@@ -13,10 +13,14 @@ namespace mqttrpc::mqtt {
 // Gives out unused Packet Identifiers in rising order (MQTT-2.2.1-3,
 // MQTT-2.2.1-4) and finds what waits under one. All operations are O(1): the ids
 // in use lie in one run of the identifier space. One oldest packet that is never
-// acknowledged stretches that run up to all 65,535 ids, which bounds the memory.
+// acknowledged stretches that run up to the maximum.
 template <typename T>
 class InFlight {
  public:
+  // `maximum_run`: how many identifiers, used or not, may lie between the oldest in
+  // use and the newest. It bounds the memory.
+  explicit InFlight(std::size_t maximum_run = kIds) : maximum_run_(maximum_run) {}
+
   // Empty if no identifier is free.
   std::optional<PacketId> Add(T item) {
     if (full()) return std::nullopt;
@@ -53,7 +57,7 @@ class InFlight {
 
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  bool full() const { return slots_.size() >= kIds; }  // Add() would find no identifier.
+  bool full() const { return slots_.size() >= maximum_run_; }  // Add() would find no identifier.
 
  private:
   static constexpr std::size_t kIds = 65'535;  // 1-65,535; 0 is no identifier.
@@ -64,6 +68,7 @@ class InFlight {
     return (static_cast<std::size_t>(id) + kIds - first_) % kIds;
   }
 
+  std::size_t maximum_run_;
   std::deque<std::optional<T>> slots_;  // slots_[i] is under IdAt(i); the first is in use.
   PacketId first_ = 1;
   std::size_t size_ = 0;

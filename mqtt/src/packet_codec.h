@@ -13,6 +13,12 @@
 
 namespace mqttrpc::mqtt {
 
+// 3.1.2.2 (MQTT-3.1.2-1, MQTT-3.1.2-2).
+inline constexpr Fault kNotVersion5 = {ReasonCode::kUnsupportedProtocolVersion, "protocol", "is not MQTT 5.0"};
+
+// For what MQTT 3 has no packet or no form.
+inline constexpr Fault kNotInMqtt3 = {ReasonCode::kProtocolError, {}, "does not exist in MQTT 3"};
+
 // Fill `packet` from the body. Failures stay in `in`. What follows the last field
 // is left unread: the caller refuses it.
 void DecodeBody(Reader& in, Sender sender, Connect& packet);

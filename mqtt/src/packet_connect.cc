@@ -1,4 +1,6 @@
 // CONNECT (3.1) and CONNACK (3.2).
+#include <iterator>
+
 #include "packet_codec.h"
 
 namespace mqttrpc::mqtt {
@@ -8,7 +10,7 @@ constexpr ReasonCode kMalformed = ReasonCode::kMalformedPacket;
 constexpr ReasonCode kProtocolError = ReasonCode::kProtocolError;
 
 constexpr std::string_view kProtocolName = "MQTT";
-constexpr std::uint8_t kProtocolVersion = 5;
+constexpr std::string_view kProtocolName31 = "MQIsdp";  // What MQTT 3.1 called itself.
 
 // The Connect Flags (3.1.2.3).
 constexpr std::uint8_t kReservedFlag = 0x01;
@@ -21,12 +23,38 @@ constexpr std::uint8_t kPasswordFlag = 0x40;
 constexpr std::uint8_t kUserNameFlag = 0x80;
 
 // Another version is refused before what follows is looked at: it means something
-// else there. MQTT 3.1 called itself MQIsdp.
-void CheckVersion(Reader& in) {
+// else there.
+void ReadVersion(Reader& in) {
   const std::string_view name = in.Binary("Protocol Name");
-  const std::uint8_t version = in.U8("Protocol Version");
-  if (in.failed() || (name == kProtocolName && version == kProtocolVersion)) return;
-  in.Fail({ReasonCode::kUnsupportedProtocolVersion, "protocol", "is not MQTT 5.0"});  // MQTT-3.1.2-1, MQTT-3.1.2-2
+  const std::uint8_t number = in.U8("Protocol Version");
+  if (in.failed()) return;
+  const auto version = static_cast<ProtocolVersion>(number);
+  const bool known = name == kProtocolName     ? version == ProtocolVersion::k5 || version == ProtocolVersion::k311
+                     : name == kProtocolName31 ? version == ProtocolVersion::k31
+                                               : false;
+  if (!known) return in.Fail(kNotVersion5);
+  in.set_version(version);
+}
+
+// What MQTT 3 has for a Reason Code, and back; other codes have no place there.
+struct ReturnCode {
+  std::uint8_t number;
+  ReasonCode code;
+};
+constexpr ReturnCode kReturnCodes[] = {
+    {0, ReasonCode::kSuccess},
+    {1, ReasonCode::kUnsupportedProtocolVersion},
+    {2, ReasonCode::kClientIdentifierNotValid},
+    {3, ReasonCode::kServerUnavailable},
+    {4, ReasonCode::kBadUserNameOrPassword},
+    {5, ReasonCode::kNotAuthorized},
+};
+
+ReasonCode ReadReturnCode(Reader& in) {
+  const std::uint8_t number = in.U8("Connect Return Code");
+  if (number < std::size(kReturnCodes)) return kReturnCodes[number].code;
+  in.Fail({kMalformed, "Connect Return Code", "is over 5"});
+  return ReasonCode();
 }
 
 Fault FlagsFault(std::uint8_t flags) {
@@ -55,10 +83,22 @@ Fault FaultOf(const ConnAck& packet, Sender sender) {
 
 }  // namespace
 
+std::uint8_t ConnAckReturnCode(ReasonCode code) {
+  for (const ReturnCode& each : kReturnCodes) {
+    if (each.code == code) return each.number;
+  }
+  if (code == ReasonCode::kBanned || code == ReasonCode::kBadAuthenticationMethod) return 5;
+  return 3;  // Server unavailable: the rest are reasons of ours.
+}
+
 void DecodeBody(Reader& in, Sender sender, Connect& packet) {
-  CheckVersion(in);
+  ReadVersion(in);
+  packet.version = in.version();
   const std::uint8_t flags = in.U8("Connect Flags");
   if (const Fault fault = FlagsFault(flags)) return in.Fail(fault);
+  if (!in.v5() && (flags & kPasswordFlag) != 0 && (flags & kUserNameFlag) == 0) {
+    return in.Fail({kMalformed, "Password", "is set without a User Name"});  // 3.1.1: MQTT-3.1.2-22
+  }
   packet.clean_start = (flags & kCleanStartFlag) != 0;
   packet.keep_alive = in.U16("Keep Alive");
   packet.properties = ReadProperties(in, In(PacketType::kConnect), sender);
@@ -87,8 +127,9 @@ void EncodeBody(const Connect& packet, Sender sender, Writer& out) {
     flags |= static_cast<std::uint8_t>(static_cast<unsigned>(packet.will->qos) << kWillQoSShift);
     if (packet.will->retain) flags |= kWillRetainFlag;
   }
-  out.String(kProtocolName);
-  out.U8(kProtocolVersion);
+  out.set_version(packet.version);
+  out.String(packet.version == ProtocolVersion::k31 ? kProtocolName31 : kProtocolName);
+  out.U8(static_cast<std::uint8_t>(packet.version));
   out.U8(flags);
   out.U16(packet.keep_alive);
   WriteProperties(packet.properties, In(PacketType::kConnect), sender, out);
@@ -106,15 +147,16 @@ void DecodeBody(Reader& in, Sender sender, ConnAck& packet) {
   const std::uint8_t flags = in.U8("Connect Acknowledge Flags");
   if (flags > 1) in.Fail({kMalformed, "Connect Acknowledge Flags", "have a reserved bit set"});  // MQTT-3.2.2-1
   packet.session_present = flags == 1;
-  packet.reason_code = static_cast<ReasonCode>(in.U8("Reason Code"));
+  packet.reason_code = in.v5() ? static_cast<ReasonCode>(in.U8("Reason Code")) : ReadReturnCode(in);
   packet.properties = ReadProperties(in, In(PacketType::kConnAck), sender);
   if (const Fault fault = FaultOf(packet, sender)) in.Fail(fault);
 }
 
 void EncodeBody(const ConnAck& packet, Sender sender, Writer& out) {
   if (const Fault fault = FaultOf(packet, sender)) return out.Fail(fault);
-  out.U8(packet.session_present ? 1 : 0);
-  out.U8(static_cast<std::uint8_t>(packet.reason_code));
+  // MQTT 3.1 has a reserved byte there.
+  out.U8(packet.session_present && out.version() != ProtocolVersion::k31 ? 1 : 0);
+  out.U8(out.v5() ? static_cast<std::uint8_t>(packet.reason_code) : ConnAckReturnCode(packet.reason_code));
   WriteProperties(packet.properties, In(PacketType::kConnAck), sender, out);
 }
 

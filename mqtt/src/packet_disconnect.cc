@@ -19,12 +19,14 @@ void EncodeBody(const PingReq&, Sender, Writer&) {}
 void EncodeBody(const PingResp&, Sender, Writer&) {}
 
 void DecodeBody(Reader& in, Sender sender, Disconnect& packet) {
+  if (!in.v5()) return sender == Sender::kClient ? void() : in.Fail(kNotInMqtt3);
   if (!in.AtEnd()) packet.reason_code = static_cast<ReasonCode>(in.U8("Reason Code"));  // 3.14.2.1
   if (!in.AtEnd()) packet.properties = ReadProperties(in, In(PacketType::kDisconnect), sender);
   if (const Fault fault = ReasonCodeFault(packet.reason_code, PacketType::kDisconnect, sender)) in.Fail(fault);
 }
 
 void EncodeBody(const Disconnect& packet, Sender sender, Writer& out) {
+  if (!out.v5()) return sender == Sender::kClient ? void() : out.Fail(kNotInMqtt3);
   if (const Fault fault = ReasonCodeFault(packet.reason_code, PacketType::kDisconnect, sender)) return out.Fail(fault);
   if (packet.reason_code == ReasonCode::kNormalDisconnection && packet.properties.empty()) return;
   out.U8(static_cast<std::uint8_t>(packet.reason_code));
@@ -42,6 +44,7 @@ void DecodeBody(Reader& in, Sender sender, Auth& packet) {
 }
 
 void EncodeBody(const Auth& packet, Sender sender, Writer& out) {
+  if (!out.v5()) return out.Fail(kNotInMqtt3);
   if (const Fault fault = ReasonCodeFault(packet.reason_code, PacketType::kAuth, sender)) return out.Fail(fault);
   if (packet.reason_code == ReasonCode::kSuccess && packet.properties.empty()) return;
   if (const Fault fault = MethodFault(packet)) return out.Fail(fault);

@@ -18,9 +18,9 @@ Fault FlagsFault(const Publish& packet) {
   return {};
 }
 
-Fault TopicFault(const Publish& packet) {
+Fault TopicFault(const Publish& packet, ProtocolVersion version) {
   if (!packet.topic_name.empty()) return TopicNameFault(packet.topic_name);  // MQTT-3.3.2-2
-  if (packet.properties.Has(PropertyId::kTopicAlias)) return {};
+  if (version == ProtocolVersion::k5 && packet.properties.Has(PropertyId::kTopicAlias)) return {};
   return {ReasonCode::kProtocolError, "Topic Name", "is empty and there is no Topic Alias"};  // 3.3.2.1
 }
 
@@ -39,17 +39,18 @@ std::uint8_t FirstByteOf(const Publish& packet) {
 }
 
 // Remaining Length, if no field is too long for it.
-std::size_t BodySize(const Publish& packet) {
+std::size_t BodySize(const Publish& packet, ProtocolVersion version) {
   const std::size_t properties = packet.properties.size_bytes();
   const std::size_t packet_id = packet.qos == QoS::kAtMostOnce ? 0 : 2;
+  if (version != ProtocolVersion::k5) return 2 + packet.topic_name.size() + packet_id + packet.payload.size();
   return 2 + packet.topic_name.size() + packet_id + VariableByteIntegerSize(static_cast<std::uint32_t>(properties)) +
          properties + packet.payload.size();
 }
 
-Fault FaultOf(const Publish& packet) {
+Fault FaultOf(const Publish& packet, ProtocolVersion version) {
   if (const Fault fault = FlagsFault(packet)) return fault;
   if (const Fault fault = IdFault(packet)) return fault;
-  return TopicFault(packet);
+  return TopicFault(packet, version);
 }
 
 }  // namespace
@@ -63,18 +64,18 @@ void DecodePublishBody(Reader& in, std::uint8_t flags, Sender sender, Publish& p
   if (packet.qos != QoS::kAtMostOnce) packet.packet_id = in.U16("Packet Identifier");
   packet.properties = ReadProperties(in, In(PacketType::kPublish), sender);
   if (in.failed()) return;
-  if (const Fault fault = FaultOf(packet)) return in.Fail(fault);
+  if (const Fault fault = FaultOf(packet, in.version())) return in.Fail(fault);
   packet.payload = in.Rest();
 }
 
-absl::Status EncodePublish(const Publish& packet, Sender sender, WireBuffer& out) {
-  if (const Fault fault = FaultOf(packet)) return CannotEncode(PacketType::kPublish, fault);
-  const std::size_t body_size = BodySize(packet);
+absl::Status EncodePublish(const Publish& packet, Sender sender, WireBuffer& out, ProtocolVersion version) {
+  if (const Fault fault = FaultOf(packet, version)) return CannotEncode(PacketType::kPublish, fault);
+  const std::size_t body_size = BodySize(packet, version);
   if (body_size > kMaximumVariableByteInteger) {
     return CannotEncode(PacketType::kPublish, {ReasonCode::kPacketTooLarge, {}, "packet is over 268,435,455 bytes"});
   }
   const std::size_t begin = out.size();
-  Writer writer(out);
+  Writer writer(out, version);
   writer.U8(FirstByteOf(packet));
   writer.VariableByteInteger(static_cast<std::uint32_t>(body_size));
   writer.String(packet.topic_name, "Topic Name");

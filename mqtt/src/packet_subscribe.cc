@@ -14,6 +14,7 @@ constexpr std::uint8_t kRetainAsPublished = 0x08;
 constexpr int kRetainHandlingShift = 4;
 constexpr std::uint8_t kRetainHandlingMask = 0x30;
 constexpr std::uint8_t kReservedMask = 0xC0;
+constexpr std::uint8_t kReservedMaskInMqtt3 = 0xFC;
 
 Fault FaultOf(const SubscribeEntry& entry) {
   if (entry.qos > QoS::kExactlyOnce) return {kProtocolError, "Maximum QoS", "is 3"};       // 3.8.3.1
@@ -33,7 +34,8 @@ SubscribeEntry ReadEntry(Reader& in) {
   entry.no_local = (options & kNoLocal) != 0;
   entry.retain_as_published = (options & kRetainAsPublished) != 0;
   entry.retain_handling = static_cast<std::uint8_t>((options & kRetainHandlingMask) >> kRetainHandlingShift);
-  if ((options & kReservedMask) != 0) {
+  if ((options & (in.v5() ? kReservedMask : kReservedMaskInMqtt3)) != 0 ||
+      (!in.v5() && entry.qos > QoS::kExactlyOnce)) {
     in.Fail({kMalformed, "Subscription Options", "have a reserved bit set"});  // MQTT-3.8.3-5
   }
   if (const Fault fault = FaultOf(entry)) in.Fail(fault);
@@ -43,9 +45,11 @@ SubscribeEntry ReadEntry(Reader& in) {
 void WriteEntry(const SubscribeEntry& entry, Writer& out) {
   if (const Fault fault = FaultOf(entry)) return out.Fail(fault);
   unsigned options = static_cast<unsigned>(entry.qos);
-  if (entry.no_local) options |= kNoLocal;
-  if (entry.retain_as_published) options |= kRetainAsPublished;
-  options |= static_cast<unsigned>(entry.retain_handling) << kRetainHandlingShift;
+  if (out.v5()) {
+    if (entry.no_local) options |= kNoLocal;
+    if (entry.retain_as_published) options |= kRetainAsPublished;
+    options |= static_cast<unsigned>(entry.retain_handling) << kRetainHandlingShift;
+  }
   out.String(entry.topic_filter, "Topic Filter");
   out.U8(static_cast<std::uint8_t>(options));
 }
@@ -80,7 +84,7 @@ void WriteReasonCodes(const std::vector<ReasonCode>& codes, PacketType type, Sen
   if (codes.empty()) out.Fail({kProtocolError, {}, "there is no Reason Code"});
   for (const ReasonCode code : codes) {
     if (const Fault fault = ReasonCodeFault(code, type, sender)) return out.Fail(fault);
-    out.U8(static_cast<std::uint8_t>(code));
+    out.U8(static_cast<std::uint8_t>(out.v5() || !IsError(code) ? code : ReasonCode::kUnspecifiedError));
   }
 }
 
@@ -130,11 +134,13 @@ void EncodeBody(const Unsubscribe& packet, Sender sender, Writer& out) {
 
 void DecodeBody(Reader& in, Sender sender, UnsubAck& packet) {
   ReadStart(in, PacketType::kUnsubAck, sender, packet);
+  if (!in.v5()) return;  // The identifier is all there is.
   ReadReasonCodes(in, PacketType::kUnsubAck, sender, packet.reason_codes);
 }
 
 void EncodeBody(const UnsubAck& packet, Sender sender, Writer& out) {
   WriteStart(packet, PacketType::kUnsubAck, sender, out);
+  if (!out.v5()) return;
   WriteReasonCodes(packet.reason_codes, PacketType::kUnsubAck, sender, out);
 }
 

@@ -66,6 +66,7 @@ struct Connect {
   std::optional<std::string_view> user_name;
   std::optional<std::string_view> password;
   PropertiesView properties;
+  ProtocolVersion version = ProtocolVersion::k5;
   bool operator==(const Connect&) const = default;
 };
 
@@ -176,17 +177,35 @@ struct Frame {
 //        send, or not twice; a value that is not allowed; an empty list
 //   0x84 a CONNECT of another version      0x94 Topic Alias 0
 //   0x90, 0x8F a Topic Name, a Topic Filter against the rules of topic.h
-absl::StatusOr<Packet> DecodePacket(const Frame& frame, Sender sender);
+//
+// `version` is what the connection's CONNECT said. A packet of MQTT 3 has no
+// properties; its return codes become the Reason Codes that mean the same. A CONNECT
+// names its version itself, and is taken here if it is 5.0.
+absl::StatusOr<Packet> DecodePacket(const Frame& frame, Sender sender, ProtocolVersion version = ProtocolVersion::k5);
+
+// Decodes a CONNECT of any of the three versions. Errors as DecodePacket; 0x82 for
+// another packet.
+absl::StatusOr<Connect> DecodeConnect(const Frame& frame);
 
 // Appends `packet` to `out`, in its shortest form. Takes what DecodePacket takes
 // and nothing else. On an error - a string over 65,535 bytes, ill-formed
 // UTF-8, a property the packet may not carry, a Packet Identifier of 0, a packet
 // over 268,435,455 bytes - kInvalidArgument, and `out` is as it was.
-absl::Status EncodePacket(const Packet& packet, Sender sender, WireBuffer& out);
+//
+// Towards MQTT 3, properties are left out and Reason Codes become what it has
+// for them; what it has nothing for, a server's DISCONNECT say, is an error. A CONNECT
+// is written in its own version.
+absl::Status EncodePacket(const Packet& packet, Sender sender, WireBuffer& out,
+                          ProtocolVersion version = ProtocolVersion::k5);
+
+// CONNACK's return code in MQTT 3 (3.1.1: 3.2.2.3), 0-5, for a Reason Code.
+std::uint8_t ConnAckReturnCode(ReasonCode code);
 
 // The same for the packets of the hot path, without a variant. EncodePubAck
 // expects what may stand in a PUBACK and checks nothing.
-absl::Status EncodePublish(const Publish& publish, Sender sender, WireBuffer& out);
-void EncodePubAck(PacketId packet_id, ReasonCode reason_code, WireBuffer& out);
+absl::Status EncodePublish(const Publish& publish, Sender sender, WireBuffer& out,
+                           ProtocolVersion version = ProtocolVersion::k5);
+void EncodePubAck(PacketId packet_id, ReasonCode reason_code, WireBuffer& out,
+                  ProtocolVersion version = ProtocolVersion::k5);
 
 }  // namespace mqttrpc::mqtt

@@ -182,6 +182,7 @@ Fault CheckProperties(std::string_view bytes, PropertyPlace place, Sender sender
 }
 
 PropertiesView ReadProperties(Reader& in, PropertyPlace place, Sender sender) {
+  if (!in.v5()) return {};
   const std::string_view bytes = in.Take(in.VariableByteInteger("Property Length"), "Property Length");
   if (bytes.empty() || in.failed()) return {};
   if (const Fault fault = CheckProperties(bytes, place, sender)) {
@@ -192,6 +193,7 @@ PropertiesView ReadProperties(Reader& in, PropertyPlace place, Sender sender) {
 }
 
 void WriteProperties(PropertiesView properties, PropertyPlace place, Sender sender, Writer& out) {
+  if (!out.v5()) return;
   const std::string_view bytes = properties.wire_bytes();
   if (const Fault fault = CheckProperties(bytes, place, sender)) {
     const std::string_view overlong = OverlongProperty(bytes);

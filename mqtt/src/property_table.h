@@ -67,10 +67,10 @@ Fault TakeProperty(std::string_view& rest, PropertyView& property);
 // side may not send, not twice, or not with that value.
 Fault CheckProperties(std::string_view bytes, PropertyPlace place, Sender sender);
 
-// Reads a Property Length and checked properties.
+// Reads a Property Length and checked properties. In MQTT 3 there are none.
 PropertiesView ReadProperties(Reader& in, PropertyPlace place, Sender sender);
 
-// Writes a Property Length and the properties, after checking them.
+// Writes a Property Length and the properties, after checking them. Nothing in MQTT 3.
 void WriteProperties(PropertiesView properties, PropertyPlace place, Sender sender, Writer& out);
 
 }  // namespace mqttrpc::mqtt

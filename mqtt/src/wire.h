@@ -13,6 +13,10 @@
 
 namespace mqttrpc::mqtt {
 
+// What a CONNECT names as its Protocol Version (3.1.2.2). MQTT 3 has no properties
+// and hardly any Reason Codes.
+enum class ProtocolVersion : std::uint8_t { k31 = 3, k311 = 4, k5 = 5 };
+
 // The bytes of packets that wait to be sent. std::string: no zeroing, cheap to append.
 using WireBuffer = std::string;
 
@@ -53,7 +57,13 @@ constexpr std::size_t VariableByteIntegerSize(std::uint32_t value) {
 // is read, for the failure's message; it is static text.
 class Reader {
  public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+  explicit Reader(std::string_view bytes, ProtocolVersion version = ProtocolVersion::k5)
+      : rest_(bytes), version_(version) {}
+
+  // Which language the packet is in. A CONNECT says it itself.
+  ProtocolVersion version() const { return version_; }
+  bool v5() const { return version_ == ProtocolVersion::k5; }
+  void set_version(ProtocolVersion version) { version_ = version; }
 
   std::uint8_t U8(std::string_view field = {});
   std::uint16_t U16(std::string_view field = {});
@@ -78,13 +88,18 @@ class Reader {
 
  private:
   std::string_view rest_;
+  ProtocolVersion version_;
   Fault fault_;
 };
 
 // Appends to a buffer. Keeps its first failure; see EncodePacket for rollback.
 class Writer {
  public:
-  explicit Writer(WireBuffer& out) : out_(out) {}
+  explicit Writer(WireBuffer& out, ProtocolVersion version = ProtocolVersion::k5) : out_(out), version_(version) {}
+
+  ProtocolVersion version() const { return version_; }
+  bool v5() const { return version_ == ProtocolVersion::k5; }
+  void set_version(ProtocolVersion version) { version_ = version; }
 
   void U8(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
   void U16(std::uint16_t value);
@@ -104,6 +119,7 @@ class Writer {
 
  private:
   WireBuffer& out_;
+  ProtocolVersion version_;
   Fault fault_;
 };
 

@@ -16,11 +16,15 @@ class BrokerHostileTest : public BrokerTest {
   static bool IsConnect(std::string_view bytes) { return static_cast<unsigned char>(bytes[0]) >> 4 == 1; }
 };
 
+// A CONNECT of MQTT 3.1.1 whose level never was (MQTT-3.1.2-2).
+constexpr std::string_view kRefusalInMqtt3("\x20\x02\x00\x01", 4);
+
 // 4.13.1: each mistake is answered with its own Reason Code, then the stream is closed.
 TEST_F(BrokerHostileTest, AnswersEveryMistakeWithItsReasonCode) {
   int tried = 0;
   for (const MalformedPacket& bad : MalformedPackets()) {
     if (bad.sender != mqtt::Sender::kClient || bad.bytes.empty()) continue;
+    if (bad.name.starts_with("CONNECT of MQTT 3.1")) continue;  // Wrong for a client of 5.0 only.
     SCOPED_TRACE(bad.name);
     ++tried;
     if (IsConnect(bad.bytes)) {
@@ -29,7 +33,7 @@ TEST_F(BrokerHostileTest, AnswersEveryMistakeWithItsReasonCode) {
       Settle();
       ASSERT_NE(client->waiting(), 0u);
       const RawPacket& answer = *client->NextRaw();
-      if (answer.bytes != broker::kOlderVersionRefusal) {
+      if (answer.bytes != kRefusalInMqtt3) {
         EXPECT_EQ(answer.As<mqtt::ConnAck>().reason_code, broker::ForConnAck(bad.reason_code));
       }
       EXPECT_TRUE(client->closed());

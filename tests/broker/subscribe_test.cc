@@ -30,7 +30,7 @@ TEST_F(BrokerSubscribeTest, AnswersEachFilterWithWhatItGrants) {
   const auto ack = client->Next<mqtt::SubAck>();
   EXPECT_EQ(ack.packet_id, 77);  // MQTT-3.8.4-2
   EXPECT_THAT(ack.reason_codes,
-              ElementsAre(ReasonCode::kGrantedQoS0, ReasonCode::kGrantedQoS1, ReasonCode::kGrantedQoS1));
+              ElementsAre(ReasonCode::kGrantedQoS0, ReasonCode::kGrantedQoS1, ReasonCode::kGrantedQoS2));
   EXPECT_EQ(broker().statistics().subscriptions, 3u);
 }
 

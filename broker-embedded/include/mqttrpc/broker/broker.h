@@ -22,10 +22,13 @@ namespace mqttrpc::broker {
 // What a broker has counted since it was made.
 struct BrokerStatistics {
   std::uint64_t connections = 0;          // Open now.
+  std::uint64_t sessions = 0;             // Now, with or without a connection.
   std::uint64_t subscriptions = 0;        // Now.
+  std::uint64_t retained_messages = 0;    // Now.
   std::uint64_t messages_received = 0;    // PUBLISH packets accepted.
   std::uint64_t messages_sent = 0;        // PUBLISH packets put on the way.
   std::uint64_t messages_dropped = 0;     // Full queue, expired, or too large for the receiver.
+  std::uint64_t memory_used = 0;          // Bytes held for clients now, as of the last turn.
   std::uint64_t connections_refused = 0;  // Malformed, refused, or timed out before CONNACK.
 };
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "mqttrpc/mqtt/environment.h"
+#include "mqttrpc/mqtt/qos.h"
 
 namespace mqttrpc::broker {
 
@@ -33,11 +34,42 @@ struct BrokerOptions {
   // its own (Server Keep Alive). 0: clients' values stand.
   std::uint16_t maximum_keep_alive = 0;
 
-  // Unacknowledged QoS 1 messages a client may have under way to us (1-65,535).
+  // The highest QoS taken and granted, 0-2. Publishing above it ends a connection
+  // with 0x9B; subscriptions are granted less (MQTT 3.2.2.3.4).
+  mqtt::QoS maximum_qos = mqtt::QoS::kExactlyOnce;
+
+  // Unacknowledged QoS 1 and 2 messages a client may have under way to us (1-65,535).
   std::uint16_t receive_maximum = 1024;
+
+  // The same towards a client, whatever more it would take (1-65,535).
+  std::uint16_t maximum_in_flight = 1024;
 
   // Topic Aliases a client may use; 0 none.
   std::uint16_t topic_alias_maximum = 32;
+
+  // Topic Aliases we use towards a client that takes some; 0 none.
+  std::uint16_t outgoing_topic_alias_maximum = 16;
+
+  // How long a session may outlive its connection, in seconds; clients that ask for
+  // more learn it in CONNACK. 0xFFFFFFFF: for ever (MQTT 3.1.2.11.2).
+  std::uint32_t maximum_session_expiry = 7 * 24 * 3600;
+
+  // The same for clients of MQTT 3 with Clean Session 0, which cannot ask.
+  std::uint32_t v3_session_expiry = 24 * 3600;
+
+  // Sessions, connected or not. Beyond it, new ones end with their connection.
+  std::size_t maximum_sessions = 20'000;
+
+  // Whether retained messages are kept; else they are refused with 0x9A.
+  bool retain_available = true;
+
+  // Retained messages, and their bytes; more are refused with 0x97.
+  std::size_t maximum_retained_messages = 100'000;
+  std::size_t maximum_retained_bytes = 64 * 1024 * 1024;
+
+  // How often the values under $SYS are sent to those who subscribed to them, in
+  // whole seconds; 0: there are none.
+  std::chrono::seconds sys_interval{10};
 
   // Longer Topic Names and Filters, in bytes, are refused with 0x90 and 0x8F: MQTT
   // itself allows 65,535, which a hostile client would make thousands of.

@@ -1,0 +1,66 @@
+#include "broker_core.h"
+
+#include <absl/strings/escaping.h>
+
+#include "mqttrpc/mqtt/status.h"
+#include "mqttrpc/mqtt/topic.h"
+
+namespace mqttrpc::broker {
+
+using mqtt::ReasonCode;
+
+std::string Quoted(std::string_view text) {
+  constexpr std::size_t kMaximum = 128;  // A client does not decide how much is logged.
+  const bool cut = text.size() > kMaximum;
+  return absl::StrCat("\"", absl::Utf8SafeCHexEscape(mqtt::ToAbsl(text.substr(0, kMaximum))), cut ? "...\"" : "\"");
+}
+
+BrokerCore::BrokerCore(const BrokerOptions& options_in)
+    : options(options_in),
+      budget(options_in.maximum_total_queued_bytes),
+      router(Outbox::Limits(options_in.maximum_queued_messages, options_in.maximum_queued_bytes), budget, counters),
+      retained(RetainedStore::Limits(options_in.maximum_retained_messages, options_in.maximum_retained_bytes)),
+      sessions(*this),
+      sys(*this) {}
+
+ReasonCode BrokerCore::Publish(const MessageRef& message, const Subscriber* from, mqtt::TimePoint at) {
+  if (message->retain() && options.retain_available) {
+    retained.RemoveExpired(at);
+    if (!message->payload().empty() && budget.tight()) return ReasonCode::kQuotaExceeded;
+    if (retained.Set(message) == RetainedStore::Outcome::kFull) return ReasonCode::kQuotaExceeded;
+    counters.retained_messages.Set(retained.size());
+  }
+  const Router::Result result = router.Route(message, from);
+  work += result.work;
+  if (result.matched == 0) return ReasonCode::kNoMatchingSubscribers;
+  // Nobody had room: the publisher learns it, rather than to wait for an answer.
+  if (result.dropped == result.matched) return ReasonCode::kQuotaExceeded;
+  return ReasonCode::kSuccess;
+}
+
+void BrokerCore::DeliverRetained(Session& session, std::string_view topic_filter,
+                                 const SubscriptionOptions& subscription, mqtt::TimePoint at) {
+  const auto deliver = [&](const MessageRef& message) {
+    Delivery delivery(message, std::min(message->qos(), subscription.qos));
+    delivery.retain = true;  // MQTT-3.3.1-8
+    if (subscription.identifier != 0) delivery.identifiers.push_back(subscription.identifier);
+    session.Deliver(std::move(delivery));
+    ++work;
+  };
+  work += retained.Match(topic_filter, at, deliver);
+  sys.Match(topic_filter, at, deliver);
+}
+
+mqtt::TimePoint BrokerCore::next_deadline() const {
+  return std::min({sessions.next_deadline(), retained.next_expiry(), sys.next_deadline()});
+}
+
+void BrokerCore::OnDeadline(mqtt::TimePoint at) {
+  now = at;
+  sessions.OnDeadline(at);
+  retained.RemoveExpired(at);
+  counters.retained_messages.Set(retained.size());
+  sys.OnDeadline(at);
+}
+
+}  // namespace mqttrpc::broker

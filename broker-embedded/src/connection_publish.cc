@@ -1,0 +1,169 @@
+// Messages from and to a connected client: PUBLISH and the four packets that
+// acknowledge it (MQTT 3.3 to 3.7, 4.3).
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "mqttrpc/mqtt/status.h"
+#include "server_connection.h"
+
+namespace mqttrpc::broker {
+
+using mqtt::LogLevel;
+using mqtt::QoS;
+using mqtt::ReasonCode;
+namespace property = mqtt::property;
+
+absl::Status ServerConnection::CheckPublish(const mqtt::Publish& publish) const {
+  const BrokerOptions& options = core_.options;
+  if (publish.qos > options.maximum_qos) {  // MQTT-3.2.2-11
+    return mqtt::StatusFrom(ReasonCode::kQoSNotSupported,
+                            absl::StrCat("QoS is ", static_cast<int>(publish.qos), "; Maximum QoS is ",
+                                         static_cast<int>(options.maximum_qos)));
+  }
+  if (publish.retain && !options.retain_available) {
+    return mqtt::StatusFrom(ReasonCode::kRetainNotSupported, "RETAIN is set; Retain Available is 0");  // MQTT-3.2.2-14
+  }
+  if (publish.topic_name.size() > options.maximum_topic_bytes) {
+    return mqtt::StatusFrom(ReasonCode::kTopicNameInvalid,
+                            absl::StrCat("Topic Name has ", publish.topic_name.size(), " bytes; this broker takes ",
+                                         options.maximum_topic_bytes));
+  }
+  return absl::OkStatus();
+}
+
+// Those whose PUBACK has not left are unacknowledged to the client too. A client of
+// MQTT 3 knows of no limit.
+absl::Status ServerConnection::CheckQuota() const {
+  if (!v5() || writer_.unsent_pub_acks() + unreleased_ < core_.options.receive_maximum) return absl::OkStatus();
+  return mqtt::StatusFrom(  // MQTT-3.3.4-7
+      ReasonCode::kReceiveMaximumExceeded,
+      absl::StrCat("more than ", core_.options.receive_maximum, " messages are unacknowledged"));
+}
+
+absl::Status ServerConnection::OnPacket(const mqtt::Publish& publish, mqtt::TimePoint now) {
+  if (absl::Status status = CheckPublish(publish); !status.ok()) return status;
+  if (publish.qos != QoS::kAtMostOnce) {
+    if (absl::Status status = CheckQuota(); !status.ok()) return status;
+  }
+  std::string_view topic_name;
+  if (absl::Status status = ResolveTopic(publish, topic_name); !status.ok()) return status;
+  ++publishes_received_;
+  core_.counters.messages_received.Add();
+  if (publish.qos == QoS::kAtMostOnce) {
+    Route(publish, topic_name, now);
+    return absl::OkStatus();
+  }
+  const bool unreleased = session_->IsUnreleased(publish.packet_id);
+  if (publish.qos == QoS::kAtLeastOnce) {
+    const ReasonCode code =
+        unreleased ? ReasonCode::kPacketIdentifierInUse : Route(publish, topic_name, now);  // 3.4.2.1
+    writer_.AppendPubAck(publish.packet_id, code);                                          // MQTT-4.3.2-4
+    waker_.Wake();
+    return absl::OkStatus();
+  }
+  // A duplicate is acknowledged again and goes to nobody (MQTT-4.3.3-10, MQTT-4.3.3-12).
+  mqtt::PubRec received;
+  received.packet_id = publish.packet_id;  // MQTT-4.3.3-8
+  if (!unreleased) received.reason_code = Route(publish, topic_name, now);
+  if (!unreleased && !mqtt::IsError(received.reason_code)) {  // MQTT-4.3.3-9
+    session_->AddUnreleased(publish.packet_id);
+    ++unreleased_;
+  }
+  Answer(received);
+  return absl::OkStatus();
+}
+
+// Topic Aliases (3.3.2.3.4).
+absl::Status ServerConnection::ResolveTopic(const mqtt::Publish& publish, std::string_view& topic_name) {
+  topic_name = publish.topic_name;
+  const auto alias = publish.properties.Get(property::kTopicAlias);
+  if (!alias) return absl::OkStatus();                              // Then the decoder saw to it that there is a name.
+  if (*alias == 0 || *alias > core_.options.topic_alias_maximum) {  // MQTT-3.3.2-8, MQTT-3.3.2-9
+    return mqtt::StatusFrom(ReasonCode::kTopicAliasInvalid, absl::StrCat("Topic Alias is ", *alias, "; the maximum is ",
+                                                                         core_.options.topic_alias_maximum));
+  }
+  if (!topic_name.empty()) {  // MQTT-3.3.2-12
+    if (aliases_.size() < *alias) aliases_.resize(*alias);
+    std::string& place = aliases_[*alias - 1];
+    core_.budget.Give(place.size());
+    core_.budget.Take(topic_name.size());
+    alias_bytes_ += topic_name.size() - place.size();
+    place = topic_name;
+    return absl::OkStatus();
+  }
+  if (aliases_.size() < *alias || aliases_[*alias - 1].empty()) {
+    return mqtt::StatusFrom(ReasonCode::kProtocolError, absl::StrCat("Topic Alias ", *alias, " was never set"));
+  }
+  topic_name = aliases_[*alias - 1];
+  return absl::OkStatus();
+}
+
+ReasonCode ServerConnection::Route(const mqtt::Publish& publish, std::string_view topic_name, mqtt::TimePoint now) {
+  if (IsReservedTopic(topic_name)) return ReasonCode::kNotAuthorized;
+  return core_.Publish(SharedMessage::Copy(core_.budget, publish, topic_name, now), session_, now);
+}
+
+absl::Status ServerConnection::OnPacket(const mqtt::PubRel& release, mqtt::TimePoint) {
+  mqtt::PubComp complete;
+  complete.packet_id = release.packet_id;
+  if (session_->Release(release.packet_id)) {
+    if (unreleased_ > 0) --unreleased_;
+  } else {
+    complete.reason_code = ReasonCode::kPacketIdentifierNotFound;
+  }
+  Answer(complete);  // MQTT-4.3.3-11
+  return absl::OkStatus();
+}
+
+// What an acknowledgement of ours did. An identifier that is not ours to end is
+// ignored: no harm was done, and the specification gives no Reason Code for it.
+absl::Status ServerConnection::AfterAck(Outbox::Known known, std::string_view packet, mqtt::PacketId packet_id) {
+  if (known == Outbox::Known::kYes) {
+    if (!session_->shares().empty()) core_.router.Refill(*session_);
+    waker_.Wake();  // The window has room (MQTT-3.3.4-9).
+    return absl::OkStatus();
+  }
+  if (known == Outbox::Known::kMisplaced) {
+    return mqtt::StatusFrom(
+        ReasonCode::kProtocolError,
+        absl::StrCat(mqtt::ToAbsl(packet), " is not the answer that message ", packet_id, " waits for"));
+  }
+  if (core_.Logs(LogLevel::kDebug)) {
+    core_.Log(LogLevel::kDebug, "event=unexpected_ack packet=", mqtt::ToAbsl(packet), " peer=", peer_,
+              " packet_id=", packet_id);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ServerConnection::OnPacket(const mqtt::PubAck& ack, mqtt::TimePoint) {
+  return AfterAck(session_->outbox().OnPubAck(ack.packet_id), "PUBACK", ack.packet_id);
+}
+
+absl::Status ServerConnection::OnPacket(const mqtt::PubRec& received, mqtt::TimePoint) {
+  const bool error = mqtt::IsError(received.reason_code);
+  const Outbox::Known known = session_->outbox().OnPubRec(received.packet_id, error);
+  if (known != Outbox::Known::kMisplaced && !error) {
+    mqtt::PubRel release;
+    release.packet_id = received.packet_id;
+    if (known == Outbox::Known::kNo) release.reason_code = ReasonCode::kPacketIdentifierNotFound;
+    Answer(release);  // MQTT-4.3.3-4, MQTT-4.3.3-5, MQTT-4.6.0-4
+  }
+  return AfterAck(known, "PUBREC", received.packet_id);
+}
+
+absl::Status ServerConnection::OnPacket(const mqtt::PubComp& complete, mqtt::TimePoint) {
+  return AfterAck(session_->outbox().OnPubComp(complete.packet_id), "PUBCOMP", complete.packet_id);
+}
+
+void ServerConnection::KeepWill(const mqtt::Will& will, mqtt::TimePoint now) {
+  mqtt::Publish publish;
+  publish.qos = will.qos;
+  publish.retain = will.retain;
+  publish.properties = will.properties;
+  publish.payload = will.payload;
+  session_->will.emplace(SharedMessage::Copy(core_.budget, publish, will.topic_name, now),
+                         will.properties.Get(property::kWillDelayInterval).value_or(0));
+}
+
+}  // namespace mqttrpc::broker

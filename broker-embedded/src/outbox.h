@@ -1,0 +1,140 @@
+// The messages on their way to one client. Part of its session: they outlive a
+// connection.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "counters.h"
+#include "fifo.h"
+#include "in_flight.h"
+#include "memory_budget.h"
+#include "mqttrpc/mqtt/clock.h"
+#include "packets.h"
+#include "shared_message.h"
+
+namespace mqttrpc::broker {
+
+// What the client at the other end takes, as its CONNECT said.
+struct PeerLimits {
+  PeerLimits() = default;
+
+  mqtt::ProtocolVersion version = mqtt::ProtocolVersion::k5;
+  std::uint16_t receive_maximum = 65'535;           // Unacknowledged QoS 1 and 2 messages (3.1.2.11.3).
+  std::uint32_t maximum_packet_size = 268'435'460;  // Bytes: the largest there is.
+  std::uint16_t topic_alias_maximum = 0;            // As we use them: already bounded by our own maximum.
+};
+
+// First in, first out, except that QoS 1 and 2 beyond the client's Receive Maximum
+// wait while QoS 0 goes on (MQTT-3.3.4-9, MQTT-3.3.4-10). A message becomes bytes
+// only when a write can begin: until then it may expire, and costs a reference. QoS
+// 1 and 2 are kept until acknowledged, and sent again, in order, when the client
+// comes back (MQTT-4.4.0-1, MQTT-4.6.0-1).
+class Outbox {
+ public:
+  struct Limits {
+    Limits(std::size_t messages_in, std::size_t bytes_in, std::size_t in_flight_in = 65'535)
+        : messages(messages_in), bytes(bytes_in), in_flight(in_flight_in) {}
+    std::size_t messages;   // That wait.
+    std::size_t bytes;      // Of all messages here.
+    std::size_t in_flight;  // Unacknowledged.
+  };
+
+  enum class Outcome {
+    kQueued,
+    kFull,      // Over this client's limits, or over the broker's.
+    kTooLarge,  // Over the client's Maximum Packet Size: counts as sent (MQTT-3.1.2-25).
+    kNotKept,   // QoS 0 for a client that is away.
+  };
+
+  Outbox(const Limits& limits, MemoryBudget& budget, Counters& counters);
+  ~Outbox();
+  Outbox(const Outbox&) = delete;
+  Outbox& operator=(const Outbox&) = delete;
+
+  // A connection begins: what is unacknowledged is to be sent again, and the send
+  // quota begins anew (4.9).
+  void Attach(const PeerLimits& peer);
+  // It is over. QoS 0 is dropped.
+  void Detach();
+  bool attached() const { return attached_; }
+
+  // `stalled`: the client takes nothing at the moment. What is dropped is counted.
+  Outcome Push(Delivery delivery, bool stalled = false);
+
+  // The next packet to send.
+  struct Outgoing {
+    Delivery delivery;  // Without a message: a PUBREL.
+    mqtt::PacketId packet_id = 0;
+    bool dup = false;
+  };
+  // False if there is none that may go now. Only while attached.
+  bool Next(mqtt::TimePoint now, Outgoing& next);
+
+  // What Next() gave has been written.
+  void OnWritten() { bytes_under_way_ = 0; }
+
+  // What an acknowledgement was for.
+  enum class Known {
+    kYes,
+    kNo,        // No such Packet Identifier.
+    kMisplaced  // In use, but this flow has another next step.
+  };
+  Known OnPubAck(mqtt::PacketId packet_id);
+  // `error`: the client refused the message, which ends the flow.
+  Known OnPubRec(mqtt::PacketId packet_id, bool error);
+  Known OnPubComp(mqtt::PacketId packet_id);
+
+  // Forgets everything, because of `reason`.
+  void Clear(DropReason reason);
+
+  // Takes out what share groups may give to another member: all of theirs but QoS 2
+  // under way (MQTT-4.8.2-4, MQTT-4.8.2-5). In order.
+  std::vector<Delivery> TakeShared();
+
+  // Whether `count` more QoS 1 or 2 messages could go out at once.
+  bool HasWindowFor(std::size_t count) const;
+  std::size_t outstanding() const { return on_wire_ + waiting_messages(); }
+  std::size_t waiting_messages() const { return open_.size() + held_.size(); }
+  std::size_t in_flight() const { return in_flight_.size(); }
+  std::size_t bytes() const { return bytes_; }
+  bool empty() const { return waiting_messages() == 0 && in_flight_.empty(); }
+  bool has_work() const { return waiting_messages() > 0 || !resend_.empty(); }  // Next() may find something.
+  bool HasRoomFor(const Delivery& delivery) const;
+
+ private:
+  // A QoS 1 or 2 message that was sent at least once.
+  struct Sent {
+    enum class Await : std::uint8_t { kPubAck, kPubRec, kPubComp };
+    Sent(Delivery delivery_in, Await await_in) : delivery(std::move(delivery_in)), await(await_in) {}
+    Delivery delivery;  // Its message is gone once PUBREC has come.
+    Await await;
+    bool on_wire = true;  // Counts against the Receive Maximum.
+  };
+
+  Outcome Refuse(Outcome outcome, DropReason reason);
+  bool NextResend(Outgoing& next);
+  bool TakeWaiting(mqtt::TimePoint now, Delivery& next);
+  void Release(const Delivery& delivery);
+  void ReleaseMessage(Sent& sent);
+  void End(mqtt::PacketId packet_id);
+  bool TooLarge(const Delivery& delivery) const;
+
+  const Limits limits_;
+  MemoryBudget& budget_;
+  Counters& counters_;
+  bool attached_ = false;
+  PeerLimits peer_;
+
+  Fifo<Delivery> open_;  // Messages as they came.
+  Fifo<Delivery> held_;  // QoS 1 and 2 that met a closed window; older than all in open_.
+  mqtt::InFlight<Sent> in_flight_;
+  Fifo<mqtt::PacketId> resend_;      // Of an earlier connection, not yet sent on this one.
+  std::size_t on_wire_ = 0;          // Sent on this connection and not acknowledged.
+  std::size_t bytes_ = 0;            // Of all messages above.
+  std::size_t bytes_under_way_ = 0;  // Of QoS 0 that is being written.
+  std::size_t shared_ = 0;           // How many of them have a group.
+};
+
+}  // namespace mqttrpc::broker

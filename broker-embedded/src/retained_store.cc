@@ -1,0 +1,73 @@
+#include "retained_store.h"
+
+#include <utility>
+
+#include "mqttrpc/mqtt/topic.h"
+
+namespace mqttrpc::broker {
+
+RetainedStore::~RetainedStore() {
+  for (auto& [topic_name, entry] : messages_) expiries_.Cancel(entry);
+}
+
+std::size_t RetainedStore::BytesOf(const SharedMessage& message) {
+  constexpr std::size_t kNode = sizeof(Messages::value_type) + 4 * sizeof(void*);
+  return kNode + 2 * message.topic_name().size() + message.tail().size();
+}
+
+void RetainedStore::Remove(Messages::iterator entry) {
+  expiries_.Cancel(entry->second);
+  bytes_ -= BytesOf(*entry->second.message);
+  messages_.erase(entry);
+}
+
+RetainedStore::Outcome RetainedStore::Set(const MessageRef& message) {
+  const auto found = messages_.find(message->topic_name());
+  if (message->payload().empty()) {
+    if (found != messages_.end()) Remove(found);
+    return Outcome::kRemoved;
+  }
+  const bool is_new = found == messages_.end();
+  const std::size_t freed = is_new ? 0 : BytesOf(*found->second.message);
+  const std::size_t bytes = BytesOf(*message);
+  if (bytes_ - freed + bytes > limits_.bytes || (is_new && messages_.size() >= limits_.messages)) {
+    return Outcome::kFull;
+  }
+  bytes_ += bytes - freed;
+  Entry& entry = is_new ? messages_[std::string(message->topic_name())] : found->second;
+  entry.message = message;
+  expiries_.Schedule(entry, message->expires_at());
+  return Outcome::kStored;
+}
+
+std::size_t RetainedStore::Match(std::string_view topic_filter, mqtt::TimePoint now,
+                                 absl::FunctionRef<void(const MessageRef&)> visit) const {
+  const auto show = [&](const Entry& entry) {
+    if (!entry.message->ExpiredAt(now)) visit(entry.message);
+  };
+  const std::size_t wildcard = topic_filter.find_first_of("+#");
+  if (wildcard == std::string_view::npos) {
+    if (const auto found = messages_.find(topic_filter); found != messages_.end()) show(found->second);
+    return 1;
+  }
+  std::size_t looked_at = 1;
+  const std::string_view prefix = topic_filter.substr(0, wildcard);
+  // "a/#" is for "a" too (4.7.1.2), which stands apart from what begins with "a/".
+  if (!prefix.empty() && topic_filter[wildcard] == '#') {
+    const auto parent = messages_.find(prefix.substr(0, prefix.size() - 1));
+    if (parent != messages_.end()) show(parent->second);
+  }
+  for (auto each = messages_.lower_bound(prefix); each != messages_.end() && each->first.starts_with(prefix); ++each) {
+    ++looked_at;
+    if (mqtt::Matches(topic_filter, each->first)) show(each->second);  // MQTT-4.7.2-1
+  }
+  return looked_at;
+}
+
+void RetainedStore::RemoveExpired(mqtt::TimePoint now) {
+  while (auto* due = expiries_.PopDue(now)) {
+    Remove(messages_.find(static_cast<Entry*>(due)->message->topic_name()));
+  }
+}
+
+}  // namespace mqttrpc::broker

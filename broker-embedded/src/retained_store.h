@@ -1,0 +1,69 @@
+// Retained messages: the last one of each topic (MQTT 3.3.1.3).
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include <absl/functional/function_ref.h>
+
+#include "mqttrpc/mqtt/deadline_queue.h"
+#include "shared_message.h"
+
+namespace mqttrpc::broker {
+
+// Ordered by Topic Name, so that a filter with a wildcard looks only at the topics
+// that begin as it does. One shard's thread.
+class RetainedStore {
+ public:
+  struct Limits {
+    Limits(std::size_t messages_in, std::size_t bytes_in) : messages(messages_in), bytes(bytes_in) {}
+    std::size_t messages;
+    std::size_t bytes;  // See bytes().
+  };
+
+  explicit RetainedStore(const Limits& limits) : limits_(limits) {}
+  ~RetainedStore();
+  RetainedStore(const RetainedStore&) = delete;
+  RetainedStore& operator=(const RetainedStore&) = delete;
+
+  enum class Outcome {
+    kStored,
+    kRemoved,  // The payload is empty: there is none any more (MQTT-3.3.1-6, MQTT-3.3.1-7).
+    kFull,     // Over the limits; what was there stays.
+  };
+  // Puts `message` in the place of the one with its Topic Name (MQTT-3.3.1-5).
+  Outcome Set(const MessageRef& message);
+
+  // Calls `visit`, in the order of Topic Names, for each message that is for
+  // `topic_filter` (checked, not shared) and not expired. Returns how many it
+  // looked at.
+  std::size_t Match(std::string_view topic_filter, mqtt::TimePoint now,
+                    absl::FunctionRef<void(const MessageRef&)> visit) const;
+
+  mqtt::TimePoint next_expiry() const { return expiries_.Next(); }
+  void RemoveExpired(mqtt::TimePoint now);
+
+  std::size_t size() const { return messages_.size(); }
+  // Topic Names, properties and payloads, and what it takes to find them. The
+  // messages themselves are charged to the broker's budget like all others.
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  struct Entry final : mqtt::DeadlineQueue::Entry {
+    MessageRef message;
+  };
+  using Messages = std::map<std::string, Entry, std::less<>>;
+
+  static std::size_t BytesOf(const SharedMessage& message);
+  void Remove(Messages::iterator entry);
+
+  const Limits limits_;
+  Messages messages_;
+  mqtt::DeadlineQueue expiries_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace mqttrpc::broker

@@ -1,0 +1,60 @@
+#include "session.h"
+
+#include <utility>
+
+#include "broker_core.h"
+
+namespace mqttrpc::broker {
+namespace {
+
+// What an idle session takes, about: itself and its places in maps.
+std::size_t CostOf(const std::string& client_id) { return sizeof(Session) + 2 * client_id.size() + 128; }
+
+}  // namespace
+
+Session::Session(BrokerCore& core, std::string client_id)
+    : core_(core),
+      client_id_(std::move(client_id)),
+      outbox_(Outbox::Limits(core.options.maximum_queued_messages, core.options.maximum_queued_bytes,
+                             core.options.maximum_in_flight),
+              core.budget, core.counters) {
+  core_.budget.Take(CostOf(client_id_));
+}
+
+Session::~Session() { core_.budget.Give(CostOf(client_id_)); }
+
+void Session::Attach(SessionPeer& peer, const PeerLimits& limits) {
+  peer_ = &peer;
+  dropping_ = false;
+  outbox_.Attach(limits);
+}
+
+void Session::Detach() {
+  peer_ = nullptr;
+  core_.router.Redistribute(outbox_.TakeShared());
+  outbox_.Detach();
+}
+
+Outbox::Outcome Session::Deliver(Delivery delivery) {
+  const bool stalled = peer_ != nullptr && peer_->Stalled();
+  const Outbox::Outcome outcome = outbox_.Push(std::move(delivery), stalled);
+  if (outcome == Outbox::Outcome::kQueued) {
+    if (outbox_.waiting_messages() == 1) dropping_ = false;
+    if (peer_ != nullptr) peer_->OnWork();
+  } else if (outcome == Outbox::Outcome::kFull && !dropping_) {
+    dropping_ = true;  // One line for as long as it lasts.
+    core_.Log(mqtt::LogLevel::kWarning, "event=dropping_messages client_id=", Quoted(client_id_),
+              " waiting_messages=", outbox_.waiting_messages(), " waiting_bytes=", outbox_.bytes());
+  }
+  return outcome;
+}
+
+std::optional<std::size_t> Session::LoadFor(const Delivery& delivery) const {
+  if (peer_ == nullptr || peer_->Stalled() || !outbox_.HasRoomFor(delivery)) return std::nullopt;
+  if (delivery.qos != mqtt::QoS::kAtMostOnce && !outbox_.HasWindowFor(outbox_.waiting_messages() + 1)) {
+    return std::nullopt;
+  }
+  return outbox_.outstanding();
+}
+
+}  // namespace mqttrpc::broker

@@ -1,0 +1,78 @@
+// What the broker keeps of a client, with or without a connection (MQTT 4.1).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <absl/container/flat_hash_set.h>
+
+#include "mqttrpc/mqtt/deadline_queue.h"
+#include "mqttrpc/mqtt/reason_code.h"
+#include "outbox.h"
+#include "router.h"
+
+namespace mqttrpc::broker {
+
+struct BrokerCore;
+
+// The connection that a session has at the moment.
+class SessionPeer {
+ public:
+  virtual void OnWork() = 0;                          // The outbox has something to send.
+  virtual bool Stalled() const = 0;                   // It has taken nothing for a while.
+  virtual void OnTakenOver(mqtt::TimePoint now) = 0;  // Another connection has the client id.
+
+ protected:
+  ~SessionPeer() = default;
+};
+
+// A will that was not deleted by a DISCONNECT (3.1.2.5).
+struct PendingWill {
+  PendingWill(MessageRef message_in, std::uint32_t delay_in) : message(std::move(message_in)), delay(delay_in) {}
+  MessageRef message;
+  std::uint32_t delay;  // Seconds from the end of the connection.
+};
+
+// One client id: its subscriptions, the messages for it, the QoS 2 messages it has
+// not released, its will. One shard's thread; owned by the SessionStore.
+class Session final : public RouteTarget, public mqtt::DeadlineQueue::Entry {
+ public:
+  Session(BrokerCore& core, std::string client_id);
+  ~Session() override;
+
+  const std::string& client_id() const { return client_id_; }
+  bool connected() const { return peer_ != nullptr; }
+
+  // A connection begins or ends.
+  void Attach(SessionPeer& peer, const PeerLimits& limits);
+  void Detach();
+  SessionPeer* peer() const { return peer_; }
+
+  Outbox& outbox() { return outbox_; }
+
+  // QoS 2 from the client (4.3.3): which identifiers were received and not released.
+  bool IsUnreleased(mqtt::PacketId packet_id) const { return unreleased_.contains(packet_id); }
+  void AddUnreleased(mqtt::PacketId packet_id) { unreleased_.insert(packet_id); }
+  bool Release(mqtt::PacketId packet_id) { return unreleased_.erase(packet_id) != 0; }
+
+  std::optional<PendingWill> will;
+  // Seconds after the connection's end; 0xFFFFFFFF: never. Set by the connection.
+  std::uint32_t expiry = 0;
+  mqtt::TimePoint disconnected_at{};
+
+  // RouteTarget:
+  Outbox::Outcome Deliver(Delivery delivery) override;
+  std::optional<std::size_t> LoadFor(const Delivery& delivery) const override;
+
+ private:
+  BrokerCore& core_;
+  const std::string client_id_;
+  Outbox outbox_;
+  SessionPeer* peer_ = nullptr;
+  bool dropping_ = false;  // Its queue is full, and the log knows.
+  absl::flat_hash_set<mqtt::PacketId> unreleased_;
+};
+
+}  // namespace mqttrpc::broker
