@@ -78,6 +78,7 @@ void ClientCore::Disconnect(OperationId id, const DisconnectOptions& how, Comple
     return;
   }
   if (phase_ != Phase::kConnected) return Stop(absl::OkStatus(), absl::CancelledError("client disconnected"));
+  session_kept_ = how.session_expiry.value_or(session_kept_);
   work_.now = now;
   if (session_begins_) BeginSession();
   Pump();
@@ -146,7 +147,7 @@ void ClientCore::Opened(TimePoint now) {
   if (phase_ != Phase::kDialling) return;
   frames_.emplace(options_.maximum_packet_size);
   aliases_.Reset(options_.topic_alias_maximum);  // MQTT-3.3.2-7
-  clean_start_ = options_.clean_start && !had_session_;
+  clean_start_ = had_session_ ? session_doubtful_ : options_.clean_start;
   Authenticator::Data data;
   if (options_.authenticator != nullptr) {
     absl::StatusOr<Authenticator::Data> started = options_.authenticator->Start();
@@ -156,6 +157,7 @@ void ClientCore::Opened(TimePoint now) {
   // MQTT-3.1.0-1
   if (absl::Status status = EncodeConnect(data, work_.out); !status.ok()) return Stop(status, status);
   phase_ = Phase::kHandshaking;
+  may_begin_session_ = had_session_ && now >= session_ends_;
   last_sent_ = last_received_ = now;
 }
 
@@ -211,6 +213,7 @@ void ClientCore::BeginClosing(const mqtt::Disconnect& disconnect, TimePoint now,
 }
 
 void ClientCore::EndClosing(const absl::Status& sent, TimePoint now) {
+  LeaveSession(now);
   if (!std::exchange(stop_after_closing_, false)) return Lost(closing_why_, now);
   auto disconnecting = std::exchange(disconnecting_, {});
   Stop(absl::OkStatus(), absl::CancelledError("client disconnected"));
@@ -219,6 +222,7 @@ void ClientCore::EndClosing(const absl::Status& sent, TimePoint now) {
 }
 
 void ClientCore::Lost(absl::Status why, TimePoint now) {
+  LeaveSession(now);
   const bool connected = connected_at_ != kNever;
   const bool lasted = connected && now - connected_at_ >= options_.backoff_reset;
   const bool taken_over = ReasonCodeOf(why) == ReasonCode::kSessionTakenOver;
@@ -254,7 +258,17 @@ void ClientCore::CancelAll(const absl::Status& pending) {
   for (auto& [id, done] : std::exchange(until_connected_, {})) work_.Finish(done, pending);
 }
 
+// From now on the broker keeps the session for so long.
+void ClientCore::LeaveSession(TimePoint now) {
+  if (connected_at_ == kNever) return;
+  constexpr std::chrono::seconds kForEver(0xFFFFFFFF);  // MQTT 3.1.2.11.2
+  session_ends_ = session_kept_ == kForEver ? kNever : now + session_kept_;
+}
+
 void ClientCore::DropStream() {
+  // Its CONNECT may have begun a new session and nobody has told us: the next
+  // CONNACK would say that there is one, and it would not be ours.
+  if (std::exchange(may_begin_session_, false)) session_doubtful_ = true;
   ++stream_number_;
   receiving_ = false;
   session_begins_ = false;

@@ -87,6 +87,7 @@ class ClientCore {
   void Stop(absl::Status why, const absl::Status& pending);
   void CancelAll(const absl::Status& pending);
   void DropStream();
+  void LeaveSession(TimePoint now);
   Duration NextBackoff();
   TimePoint PingDue() const;
   TimePoint AnswerDue();
@@ -125,7 +126,11 @@ class ClientCore {
   absl::Status gave_up_;   // Why new operations fail at once, if they do.
   std::string client_id_;  // Ours, or the broker's choice.
   bool had_session_ = false;
-  bool session_begins_ = false;  // Connected, and the application is being told.
+  std::chrono::seconds session_kept_{0};  // After this connection.
+  TimePoint session_ends_ = kNever;       // Unless we are back before.
+  bool may_begin_session_ = false;        // This stream's CONNECT, if it was accepted.
+  bool session_doubtful_ = false;         // One that was not answered did.
+  bool session_begins_ = false;           // Connected, and the application is being told.
   std::uint64_t stream_number_ = 0;
   std::optional<FrameBuffer> frames_;
   bool receiving_ = false;  // frames_ may have whole packets.

@@ -184,6 +184,9 @@ absl::Status ClientCore::OnConnAck(const ConnAck& connack, TimePoint now) {
   ++work_.statistics.connections;
   if (had_session_ && !connack.session_present) ++work_.statistics.sessions_lost;
   had_session_ = true;
+  session_kept_ = state_.session_expiry;
+  session_ends_ = kNever;
+  may_begin_session_ = session_doubtful_ = false;
   phase_ = Phase::kConnected;
   connected_at_ = now;
   state_.session_present = connack.session_present;
@@ -195,6 +198,7 @@ absl::Status ClientCore::OnConnAck(const ConnAck& connack, TimePoint now) {
 }
 
 void ClientCore::OnRefused(const ConnAck& connack, TimePoint now) {
+  may_begin_session_ = false;
   absl::Status why =
       StatusOf(connack.reason_code, connack.properties, absl::StrCat(brokers_.current(), " refused the connection"));
   FollowReference(connack.reason_code, connack.properties, now);

@@ -165,10 +165,16 @@ void Timeline::AddSubscriptions(int client) {
   }
 }
 
+// A half-open connection ends after the next one began.
 std::size_t Timeline::Ends(int client, Index from, Index to) const {
-  return static_cast<std::size_t>(std::count_if(by_client_[client].begin(), by_client_[client].end(), [&](Index i) {
-    return i > from && i < to && at(i).kind == Kind::kDisconnected;
-  }));
+  std::size_t begun = 0;
+  std::size_t ended = 0;
+  for (const Index i : by_client_[client]) {
+    if (i <= from || i >= to) continue;
+    if (at(i).kind == Kind::kConnected) ++begun;
+    if (at(i).kind == Kind::kDisconnected) ++ended;
+  }
+  return std::max(begun, ended);
 }
 
 std::size_t Timeline::SessionsLost(int client, Index from, Index to) const {
@@ -188,7 +194,7 @@ std::size_t Timeline::Copies(int message) const {
   const MessageTimeline& times = messages[message];
   const MessagePlan& plan = history.messages[message];
   if (plan.qos == mqtt::QoS::kAtMostOnce || times.first_sending == kNone) return 1;
-  const Index until = times.done == kNone ? end() : times.done;
+  const Index until = times.taken ? times.done : end();  // What was given up may still be sent again.
   return 1 + (plan.qos == mqtt::QoS::kAtLeastOnce ? Ends(plan.publisher, times.first_sending, until)
                                                   : SessionsLost(plan.publisher, times.first_sending, until));
 }
