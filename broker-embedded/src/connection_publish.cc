@@ -121,7 +121,9 @@ absl::Status ServerConnection::OnPacket(const mqtt::PubRel& release, mqtt::TimeP
   complete.packet_id = release.packet_id;
   if (session_->Release(release.packet_id)) {
     if (unreleased_ > 0) --unreleased_;
-  } else {
+  } else if (!resumed_) {
+    // "Not an error during recovery" (3.7.2.1): there it is released, as far as the
+    // client has to know, and some clients take the code for a failure.
     complete.reason_code = ReasonCode::kPacketIdentifierNotFound;
   }
   Answer(complete);  // MQTT-4.3.3-11

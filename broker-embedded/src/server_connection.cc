@@ -122,6 +122,7 @@ absl::Status ServerConnection::Accept(const mqtt::Connect& connect, mqtt::TimePo
   if (absl::Status status = writer_.Append(ack); !status.ok()) {  // MQTT-3.1.4-5
     return mqtt::StatusFrom(ReasonCode::kPacketTooLarge, mqtt::ToStd(status.message()));
   }
+  resumed_ = ack.session_present;
   session_ = sessions.Open(client_id, connect.clean_start, now).session;
   Begin(connect, now);
   return absl::OkStatus();
