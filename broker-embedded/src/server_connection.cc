@@ -199,6 +199,11 @@ void ServerConnection::OnStreamEnd(const absl::Status& why, mqtt::TimePoint now)
 
 void ServerConnection::Collect(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather) {
   writer_.Collect(session_ == nullptr ? nullptr : &session_->outbox(), now, gather);
+  if (session_ == nullptr || session_->shares().empty()) return;
+  // What expired in the queue has left room that no acknowledgement tells of.
+  const std::size_t before = session_->outbox().waiting_messages();
+  core_.router.Refill(*session_);
+  if (session_->outbox().waiting_messages() != before) waker_.Wake();
 }
 
 void ServerConnection::OnWritten() {

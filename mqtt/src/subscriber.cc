@@ -255,8 +255,8 @@ void Subscriber::OnConnectionLost() {
   for (const PacketId packet_id : unanswered) {
     Pending pending = std::move(*work_.in_flight.Remove(packet_id));
     if (auto* subscribe = std::get_if<SubscribeOperation>(&pending)) {
-      const auto found = entries_.find(subscribe->subscription.topic_filter);
-      if (found != entries_.end() && !found->second.granted) Erase(found->first);
+      // The broker may have granted it, and so send messages before it is asked again:
+      // the entry stays for them, unless nobody wants it any more.
       if (subscribe->done) again.emplace_back(std::move(*subscribe));
     } else if (auto* unsubscribe = std::get_if<UnsubscribeOperation>(&pending)) {
       if (unsubscribe->done) again.emplace_back(std::move(*unsubscribe));
@@ -264,12 +264,30 @@ void Subscriber::OnConnectionLost() {
   }
   requests_.splice(requests_.begin(), again);
   resubscriptions_ = 0;
+  EraseUnwanted();
+}
+
+// Entries that were never granted, and that no request asks for.
+void Subscriber::EraseUnwanted() {
+  std::vector<std::string> unwanted;
+  for (const auto& [topic_filter, entry] : entries_) {
+    if (entry.granted) continue;
+    const auto asks = [&, &filter = topic_filter](const SubscribeOperation* operation) {
+      return operation != nullptr && operation->done && operation->subscription.topic_filter == filter;
+    };
+    bool wanted = std::any_of(requests_.begin(), requests_.end(),
+                              [&](const Request& request) { return asks(std::get_if<SubscribeOperation>(&request)); });
+    work_.in_flight.ForEach(
+        [&](PacketId, Pending& pending) { wanted = wanted || asks(std::get_if<SubscribeOperation>(&pending)); });
+    if (!wanted) unwanted.push_back(topic_filter);
+  }
+  for (const std::string& topic_filter : unwanted) Erase(topic_filter);
 }
 
 void Subscriber::OnSession(bool session_present) {
   for (auto& [topic_filter, entry] : entries_) {
     if (!session_present) entry.in_session = false;
-    if (entry.in_session) continue;
+    if (entry.in_session || !entry.granted) continue;
     const std::optional<PacketId> packet_id = work_.in_flight.Add(Resubscription(topic_filter));
     const absl::Status status = packet_id.has_value()
                                     ? EncodeSubscribe(entry.subscription, entry.identifier, *packet_id)
@@ -292,6 +310,7 @@ bool Subscriber::Cancel(OperationId id) {
     std::visit([&](auto& operation) { work_.Finish(operation.done, absl::CancelledError("request cancelled")); },
                *queued);
     requests_.erase(queued);
+    EraseUnwanted();
     return true;
   }
   bool cancelled = false;
@@ -316,6 +335,7 @@ void Subscriber::CancelAll(const absl::Status& why) {
     std::visit([&](auto& operation) { work_.Finish(operation.done, why); }, request);
   }
   requests_.clear();
+  EraseUnwanted();
 }
 
 void Subscriber::Match(const Publish& publish, std::vector<std::shared_ptr<Handler>>& receivers) const {

@@ -67,6 +67,7 @@ class Subscriber {
   // Whether it ended.
   bool Release(const std::string& topic_filter, PacketId answered);
   void Erase(const std::string& topic_filter);
+  void EraseUnwanted();
   void Granted(SubscribeOperation& operation, PacketId answered);
   void Resubscribed(const Resubscription& again, ReasonCode code, PropertiesView properties);
   void TellLost(const std::string& topic_filter, absl::Status why);

@@ -38,6 +38,8 @@ Actor DrawActor(Dice& dice, const Features& features, int number) {
   if (features.sessions) actor.plan.session_expiry = dice.Of(std::array{0U, 30U, 300U, 300U});
   if (dice.OneIn(2)) actor.plan.will_delay = features.will_delay ? dice.Of(std::array{0U, 5U, 60U}) : 0U;
   actor.style = dice.Of(std::array{Actor::Style::kExact, Actor::Style::kWildcard, Actor::Style::kShared});
+  // A group with a member of QoS 0 promises little.
+  if (actor.style == Actor::Style::kShared && !dice.OneIn(4)) actor.least_qos = QoS::kAtLeastOnce;
   actor.retain_qos = static_cast<QoS>(std::min(1 + dice.Below(2), static_cast<int>(features.maximum_qos)));
   actor.receive_maximum = dice.Of(std::array<std::uint16_t, 3>{1, 3, 100});
   actor.keep_alive = dice.OneIn(2) ? 60 : 0;

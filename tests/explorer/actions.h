@@ -29,6 +29,7 @@ struct Actor {
 
   ClientPlan plan;
   enum class Style : std::uint8_t { kExact, kWildcard, kShared } style = Style::kExact;
+  mqtt::QoS least_qos = mqtt::QoS::kAtMostOnce;    // That it subscribes with.
   mqtt::QoS retain_qos = mqtt::QoS::kAtLeastOnce;  // For its own retained topic.
   std::uint16_t receive_maximum = 100;
   std::uint16_t keep_alive = 0;  // Seconds.

@@ -213,8 +213,11 @@ void CheckDelivery(const Timeline& timeline, std::vector<std::string>& findings)
 void CheckShared(const Timeline& timeline, std::vector<std::string>& findings) {
   const History& history = timeline.history;
   std::set<int> members;
+  bool lossy = false;  // A member takes QoS 0, perhaps longer than it knows.
   for (const Event& event : history.events) {
-    if (event.kind == Kind::kSubscribe && event.text.starts_with("$share/")) members.insert(event.client);
+    if (event.kind != Kind::kSubscribe || !event.text.starts_with("$share/")) continue;
+    members.insert(event.client);
+    if (event.qos == QoS::kAtMostOnce) lossy = true;
   }
   if (members.empty()) return;
   for (int message = 0; message < static_cast<int>(history.messages.size()); ++message) {
@@ -222,26 +225,26 @@ void CheckShared(const Timeline& timeline, std::vector<std::string>& findings) {
     const MessagePlan& plan = history.messages[message];
     std::size_t reached = 0;
     std::size_t ends = 0;
-    QoS least = QoS::kExactlyOnce;
+    bool at_least_once = false;  // Sent so to one, it may have gone on to another.
     for (const Index i : times.deliveries) {
       const Event& event = timeline.at(i);
       if (event.retain || members.count(event.client) == 0) continue;
       ++reached;
-      least = std::min(least, event.qos);
+      at_least_once = at_least_once || event.qos == QoS::kAtLeastOnce;
     }
     for (const int member : members) ends += timeline.Ends(member, times.call, timeline.end());
-    const std::size_t allowed = timeline.Copies(message) * (least == QoS::kAtLeastOnce ? 1 + ends : 1);
+    const std::size_t allowed = timeline.Copies(message) * (at_least_once ? 1 + ends : 1);
     if (reached > allowed) {
       findings.push_back(absl::StrCat("twice: ", Describe(history, message), " reached the group ", reached, " times; ",
                                       allowed, " can be explained"));
     }
     bool held_by_one = false;
-    bool fragile = plan.qos == QoS::kAtMostOnce || !times.taken || plan.expiry.has_value() ||
+    bool fragile = lossy || plan.qos == QoS::kAtMostOnce || !times.taken || plan.expiry.has_value() ||
                    timeline.SessionsLost(plan.publisher, times.call, times.done) != 0;
     for (const Held& held : timeline.held) {
       if (!held.shared || held.to < times.call || !mqtt::Matches(held.filter, plan.topic)) continue;
       if (held.from < times.call) held_by_one = true;
-      if (held.to != kNone || held.qos == QoS::kAtMostOnce) fragile = true;
+      if (held.to != kNone) fragile = true;
     }
     for (const int member : members) {
       if (timeline.SessionsLost(member, times.call, timeline.end()) != 0) fragile = true;

@@ -23,6 +23,7 @@ struct Event {
     kDelivered,     // A handler of `client` gets it.
     kSubscribe,     // The client sends SUBSCRIBE for `text`.
     kSubscribed,    // The broker sends SUBACK: granted `qos`.
+    kGivenUp,       // The application hears that it is not subscribed to `text`.
     kUnsubscribe,   // The client sends UNSUBSCRIBE for `text`.
     kUnsubscribed,  // The broker sends UNSUBACK.
     kConnect,       // The client sends CONNECT, with `clean_start`.

@@ -126,7 +126,9 @@ void Runner::Do(const Action& action) {
       for (int i = 0; i < action.count; ++i) Publish(client, plan);
       break;
     }
-    case Action::Kind::kSubscribe: Subscribe(client, FilterOf(actor.style, action.topic), action.qos); break;
+    case Action::Kind::kSubscribe:
+      Subscribe(client, FilterOf(actor.style, action.topic), std::max(actor.least_qos, action.qos));
+      break;
     case Action::Kind::kUnsubscribe: Unsubscribe(client, FilterOf(actor.style, action.topic)); break;
     case Action::Kind::kCut: faults.Cut(name); break;
     case Action::Kind::kHalfOpen: faults.LeaveHalfOpen(name); break;
@@ -177,7 +179,9 @@ void Runner::Subscribe(int client, const std::string& topic_filter, QoS qos) {
   subscription.retain_handling = 0;
   seats_[client].client->Subscribe(
       std::move(subscription), [this, client](const mqtt::MessageView& message) { OnMessage(client, message); },
-      [](const absl::StatusOr<mqtt::ReasonCode>&) {});
+      [this, client, topic_filter](const absl::StatusOr<mqtt::ReasonCode>& code) {
+        if (!over_ && !code.ok()) Add(Kind::kGivenUp, client).text = topic_filter;
+      });
 }
 
 void Runner::Unsubscribe(int client, const std::string& topic_filter) {

@@ -23,6 +23,7 @@ std::string_view NameOf(Kind kind) {
     case Kind::kDelivered: return "handles";
     case Kind::kSubscribe: return "subscribes";
     case Kind::kSubscribed: return "is subscribed";
+    case Kind::kGivenUp: return "gives up";
     case Kind::kUnsubscribe: return "unsubscribes";
     case Kind::kUnsubscribed: return "is unsubscribed";
     case Kind::kConnect: return "connects";
@@ -149,6 +150,7 @@ void Timeline::AddSubscriptions(int client) {
           open.erase(found);
         }
         break;
+      case Kind::kGivenUp:
       case Kind::kUnsubscribe:
         asked[event.text] = 0;
         if (const auto found = open.find(event.text); found != open.end()) {

@@ -1,5 +1,10 @@
-// A CONNECT that begins a new session, and whose CONNACK is lost.
+// Requests that the broker granted, and whose answer was lost.
 #include <chrono>
+#include <optional>
+#include <string>
+
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
 
 #include "client_fixture.h"
 
@@ -76,6 +81,48 @@ TEST_F(ClientDoubtTest, ARefusalLeavesNoDoubt) {
   Run();
   WaitForNextTry();
   EXPECT_FALSE(AcceptConnect().clean_start);
+}
+
+// The session that is resumed has the subscription, and its messages come before
+// the client asks for it again.
+TEST_F(ClientDoubtTest, MessagesOfASubscriptionWhoseSubAckWasLostAreHandedOver) {
+  StartConnected();
+  std::optional<CodeOr> result;
+  client_->Subscribe(
+      Subscription("a"), [this](const MessageView& message) { messages_.push_back(std::string(message.payload)); },
+      Into(result));
+  Run();
+  const auto identifier = peer_->Expect<Subscribe>().properties.Get(property::kSubscriptionIdentifier);
+  peer_->Drop();
+  Run();
+  WaitForNextTry();
+  AcceptConnect();
+  ConnAck resumed;
+  resumed.session_present = true;
+  peer_->Send(resumed);
+  SendMessage("a", "kept for us", 1, identifier);
+  EXPECT_THAT(messages_, testing::ElementsAre("kept for us"));
+  EXPECT_FALSE(result.has_value());
+  EXPECT_EQ(peer_->Expect<Subscribe>().properties.Get(property::kSubscriptionIdentifier), identifier);
+}
+
+TEST_F(ClientDoubtTest, ACancelledSubscriptionIsNotHandedAnything) {
+  StartConnected();
+  asio::cancellation_signal cancel;
+  client_->Subscribe(
+      Subscription("a"), [this](const MessageView&) { messages_.push_back("?"); },
+      asio::bind_cancellation_slot(cancel.slot(), [](const CodeOr&) {}));
+  Run();
+  peer_->Expect<Subscribe>();
+  peer_->Drop();
+  Run();
+  cancel.emit(asio::cancellation_type::all);
+  WaitForNextTry();
+  AcceptConnect();
+  SendConnAck(true);
+  SendMessage("a", "kept for nobody", 1);
+  EXPECT_THAT(messages_, testing::IsEmpty());
+  EXPECT_EQ(peer_->Names(), "PUBACK");
 }
 
 }  // namespace
