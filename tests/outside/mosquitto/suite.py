@@ -98,6 +98,8 @@ def _(world):
 def _(world):
     early = world.subscriber("state", 1, "%r %p", count=2)
     world.publish("state", ["on"], 1, "-r")
+    between = world.start_subscriber("state", 1, "%r %p", count=1)
+    expect("retained", between.rest(), ["1 on"])
     world.publish("state", [""], 1, "-r")
     expect("to the early one", early.rest(), ["0 on", "0 "])
     late = world.subscriber("state", 1, "%r %p", count=1)
