@@ -8,6 +8,7 @@ The broker's URL is appended to the command; BROKER in its environment is the ki
 The exit status is 0 if the command's is, and the broker started and ended well.
 When anything fails, the broker's log goes to standard error.
 """
+import collections
 import ctypes
 import os
 import re
@@ -17,7 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 
 COMMAND_SECONDS = 40
 START_SECONDS = 20
@@ -38,10 +39,9 @@ class Broker:
     """A broker process; url is None if it did not come up."""
 
     def __init__(self, kind, path, folder):
-        self.log_path = f"{folder}/broker.log"
         if kind == "mqttrpcd":
             command = [path, "--listen", "mqtt://127.0.0.1:0", "--log-level", "debug"]
-            ready = r"^listening on (mqtt://\S+)"
+            self._ready_line, known_url = r"^listening on (mqtt://\S+)", None
         else:
             port = free_port()
             configuration = f"{folder}/mosquitto.conf"
@@ -50,32 +50,37 @@ class Broker:
                 file.write(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 1000\n"
                            "log_type all\nlog_dest stderr\n")
             command = [path, "-c", configuration]
-            ready = r"mosquitto version \S+ running"
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            preexec_fn=die_with_parent)
+            self._ready_line, known_url = r"mosquitto version \S+ running", f"mqtt://127.0.0.1:{port}"
+        self.log = collections.deque(maxlen=LOG_LINES)
         self.url = None
-        deadline = time.monotonic() + START_SECONDS
-        while self.url is None and self.process.poll() is None and time.monotonic() < deadline:
-            found = re.search(ready, self.log(), re.MULTILINE)
-            if found:
-                self.url = found.group(1) if found.groups() else f"mqtt://127.0.0.1:{port}"
-            else:
-                time.sleep(0.01)  # Between two looks at the log.
+        self._known_url = known_url
+        self._started_or_ended = threading.Event()
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._started_or_ended.wait(START_SECONDS)
 
-    def log(self):
-        with open(self.log_path, errors="replace") as file:
-            return file.read()
+    def _read(self):
+        for line in self.process.stdout:
+            self.log.append(line.decode(errors="replace").rstrip("\n"))
+            found = self.url is None and re.search(self._ready_line, self.log[-1])
+            if found:
+                self.url = self._known_url or found.group(1)
+                self._started_or_ended.set()
+        self._started_or_ended.set()
 
     def end(self):
         """Ends it by SIGTERM; its exit status, or None if it had to be killed."""
         self.process.terminate()
         try:
-            return self.process.wait(START_SECONDS)
+            status = self.process.wait(START_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            return None
+            status = None
+        self._reader.join(START_SECONDS)
+        return status
 
 
 def run(kind, path, command, folder):
@@ -103,8 +108,7 @@ def run(kind, path, command, folder):
             if status != 0:
                 problems.append(f"{kind} ended with {status} after SIGTERM")
     if problems:
-        lines = broker.log().splitlines()[-LOG_LINES:]
-        print(f"--- log of {kind}", *lines, "--- what failed", *problems, sep="\n", file=sys.stderr, flush=True)
+        print(f"--- log of {kind}", *broker.log, "--- what failed", *problems, sep="\n", file=sys.stderr, flush=True)
     return not problems
 
 

@@ -24,8 +24,11 @@ def scenario(versions, name):
     return register
 
 
-# At most 20: what mosquitto_sub takes at a time, and mosquitto 2.0.11 sends more than
-# that if it may send more to others.
+# mosquitto_sub has a Receive Maximum of 20, and ends if it gets more; mosquitto 2.0.11 does
+# not always keep to that.
+MANY = 20 if os.environ.get("BROKER") == "mosquitto" else 200
+
+
 def numbered(count):
     return [f"message {i}" for i in range(count)]
 
@@ -34,11 +37,11 @@ def numbered(count):
 
 
 def deliver(world, qos):
-    subscriber = world.subscriber("news/+/today", qos, "%t %q %r %p", count=20)
-    world.publish("news/local/today", numbered(19), qos)
+    subscriber = world.subscriber("news/+/today", qos, "%t %q %r %p", count=MANY)
+    world.publish("news/local/today", numbered(MANY - 1), qos)
     world.publish("news/local/today", [""], qos)
     expect("messages", subscriber.rest(),
-           [f"news/local/today {qos} 0 {each}" for each in [*numbered(19), ""]])
+           [f"news/local/today {qos} 0 {each}" for each in [*numbered(MANY - 1), ""]])
 
 
 @scenario("v31 v3 v5", "delivers_at_qos_0")
@@ -95,6 +98,8 @@ def _(world):
 def _(world):
     early = world.subscriber("state", 1, "%r %p", count=2)
     world.publish("state", ["on"], 1, "-r")
+    between = world.start_subscriber("state", 1, "%r %p", count=1)
+    expect("retained", between.rest(), ["1 on"])
     world.publish("state", [""], 1, "-r")
     expect("to the early one", early.rest(), ["0 on", "0 "])
     late = world.subscriber("state", 1, "%r %p", count=1)
@@ -164,9 +169,9 @@ def _(world):
     for qos in (1, 2):
         # -E: subscribe, then disconnect.
         world.run("mosquitto_sub", *kept(world, f"sleeper-{qos}"), "-t", f"a/{qos}", "-q", str(qos), "-E")
-        world.publish(f"a/{qos}", numbered(20), qos)
-        again = world.start_subscriber("something/else", qos, "%q %p", *kept(world, f"sleeper-{qos}"), count=20)
-        expect("messages", again.rest(), [f"{qos} {each}" for each in numbered(20)])
+        world.publish(f"a/{qos}", numbered(MANY), qos)
+        again = world.start_subscriber("something/else", qos, "%q %p", *kept(world, f"sleeper-{qos}"), count=MANY)
+        expect("messages", again.rest(), [f"{qos} {each}" for each in numbered(MANY)])
 
 
 @scenario("v3 v5", "keeps_the_session_of_a_killed_client")
@@ -196,12 +201,12 @@ def _(world):
 @scenario("v3 v5", "shares_messages_among_a_group")
 def _(world):
     for qos in (0, 1, 2):
-        alone = world.subscriber(f"jobs/{qos}", qos, "%p", count=20)
+        alone = world.subscriber(f"jobs/{qos}", qos, "%p", count=MANY)
         members = [world.subscriber(f"$share/group/jobs/{qos}", qos, "%p") for _ in range(3)]
-        world.publish(f"jobs/{qos}", numbered(20), qos)
-        expect("without a group", alone.rest(), numbered(20))
-        until("all arrived", lambda: sum(len(each.messages) for each in members) >= 20, members)
-        expect("each once", sorted(sum((each.messages for each in members), [])), sorted(numbered(20)))
+        world.publish(f"jobs/{qos}", numbered(MANY), qos)
+        expect("without a group", alone.rest(), numbered(MANY))
+        until("all arrived", lambda: sum(len(each.messages) for each in members) >= MANY, members)
+        expect("each once", sorted(sum((each.messages for each in members), [])), sorted(numbered(MANY)))
         expect("all have work", all(each.messages for each in members), True)
         for member in members:
             member.kill()

@@ -112,9 +112,6 @@ class World:
     def start_subscriber(self, topic_filter, qos, text, *options, count=None, version=None):
         """mosquitto_sub; it prints each message as `text` and ends after `count`."""
         ending = ["-C", str(count)] if count else []
-        if (version or self.version) == "v5":
-            # It takes 20 messages at a time and ends at the next, but does not tell the broker by itself.
-            ending += ["-D", "connect", "receive-maximum", "20"]
         return self.start("mosquitto_sub", "-d", "-t", topic_filter, "-q", str(qos), "-F", GOT + text, *ending,
                           *options, version=version)
 

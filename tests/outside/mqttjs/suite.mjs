@@ -81,6 +81,9 @@ scenario("v3 v5", "deletes_a_retained_message", async (world) => {
   const publisher = await world.join('publisher');
   const late = await world.join('late');
   await publisher.publish('state', 'on', { qos: 1, retain: true });
+  const between = await world.join('between');
+  await between.subscribe('state', { qos: 1 });
+  assert.equal((await between.next()).payload, 'on');
   await publisher.publish('state', '', { qos: 1, retain: true });
   await late.subscribe('state', { qos: 1 });
   await publisher.publish('state', 'not retained', { qos: 1 });
@@ -191,6 +194,9 @@ scenario("v3 v5", "discards_the_session_of_a_clean_start", async (world) => {
   const sleeper = await world.join('sleeper', { kept: true });
   await sleeper.subscribe('a', { qos: 1 });
   await sleeper.leave();
+  const resumed = await world.join('sleeper', { kept: true });
+  assert.equal(resumed.sessionPresent, true);
+  await resumed.leave();
   await publisher.publish('a', 'queued', { qos: 1 });
   const clean = await world.join('sleeper');
   assert.equal(clean.sessionPresent, false);
