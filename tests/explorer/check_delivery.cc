@@ -215,7 +215,9 @@ void CheckShared(const Timeline& timeline, std::vector<std::string>& findings) {
   std::set<int> members;
   bool lossy = false;  // A member takes QoS 0, perhaps longer than it knows.
   for (const Event& event : history.events) {
-    if (event.kind != Kind::kSubscribe || !event.text.starts_with("$share/")) continue;
+    if (!event.text.starts_with("$share/")) continue;
+    if (event.kind == Kind::kGivenUp) lossy = true;  // A member for the broker alone.
+    if (event.kind != Kind::kSubscribe) continue;
     members.insert(event.client);
     if (event.qos == QoS::kAtMostOnce) lossy = true;
   }
