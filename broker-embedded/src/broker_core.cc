@@ -26,7 +26,7 @@ BrokerCore::BrokerCore(const BrokerOptions& options_in)
 ReasonCode BrokerCore::Publish(const MessageRef& message, const Subscriber* from, mqtt::TimePoint at) {
   if (message->retain() && options.retain_available) {
     retained.RemoveExpired(at);
-    if (!message->payload().empty() && budget.tight()) return ReasonCode::kQuotaExceeded;
+    if (!message->payload().empty() && budget.exhausted()) return ReasonCode::kQuotaExceeded;
     if (retained.Set(message) == RetainedStore::Outcome::kFull) return ReasonCode::kQuotaExceeded;
     counters.retained_messages.Set(retained.size());
   }

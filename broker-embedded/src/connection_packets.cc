@@ -40,7 +40,9 @@ ReasonCode ServerConnection::AddSubscription(const mqtt::SubscribeEntry& entry, 
   if (entry.topic_filter.size() > core_.options.maximum_topic_bytes) return ReasonCode::kTopicFilterInvalid;
   if (core_.work > kWorkPerSubscribe) return ReasonCode::kQuotaExceeded;
   is_new = !session_->HasSubscription(entry.topic_filter);
-  if (is_new && (session_->subscription_count() >= core_.options.maximum_subscriptions || core_.budget.exhausted())) {
+  if (is_new && (session_->subscription_count() >= core_.options.maximum_subscriptions ||
+                 session_->subscription_bytes() >= core_.options.maximum_subscription_bytes ||
+                 core_.router.subscriptions().bytes() >= core_.budget.SubscriptionShare())) {
     return ReasonCode::kQuotaExceeded;
   }
   SubscriptionOptions options;

@@ -14,6 +14,13 @@ using mqtt::QoS;
 using mqtt::ReasonCode;
 namespace property = mqtt::property;
 
+namespace {
+
+// What the Topic Aliases of one connection may stand for, together.
+constexpr std::size_t kMaximumAliasBytes = 128 * 1024;
+
+}  // namespace
+
 absl::Status ServerConnection::CheckPublish(const mqtt::Publish& publish) const {
   const BrokerOptions& options = core_.options;
   if (publish.qos > options.maximum_qos) {  // MQTT-3.2.2-11
@@ -90,6 +97,11 @@ absl::Status ServerConnection::ResolveTopic(const mqtt::Publish& publish, std::s
     core_.budget.Take(topic_name.size());
     alias_bytes_ += topic_name.size() - place.size();
     place = topic_name;
+    if (alias_bytes_ > kMaximumAliasBytes) {
+      return mqtt::StatusFrom(ReasonCode::kQuotaExceeded,
+                              absl::StrCat("the topics of all aliases have ", alias_bytes_,
+                                           " bytes; this broker keeps ", kMaximumAliasBytes));
+    }
     return absl::OkStatus();
   }
   if (aliases_.size() < *alias || aliases_[*alias - 1].empty()) {
@@ -109,7 +121,9 @@ absl::Status ServerConnection::OnPacket(const mqtt::PubRel& release, mqtt::TimeP
   complete.packet_id = release.packet_id;
   if (session_->Release(release.packet_id)) {
     if (unreleased_ > 0) --unreleased_;
-  } else {
+  } else if (!resumed_) {
+    // "Not an error during recovery" (3.7.2.1): there it is released, as far as the
+    // client has to know, and some clients take the code for a failure.
     complete.reason_code = ReasonCode::kPacketIdentifierNotFound;
   }
   Answer(complete);  // MQTT-4.3.3-11

@@ -25,6 +25,9 @@ class MemoryBudget {
   bool tight() const { return used_ >= limit_ - limit_ / 4; }
   bool relaxed() const { return used_ <= limit_ / 2; }
 
+  // What subscriptions may take: they last, and must leave room for messages.
+  std::size_t SubscriptionShare() const { return limit_ / 4; }
+
   // What one client that takes nothing at the moment may hold: a share of what is
   // left, so that no number of them can fill the whole.
   std::size_t IdleShare() const {

@@ -113,7 +113,7 @@ absl::Status ServerConnection::Accept(const mqtt::Connect& connect, mqtt::TimePo
     return mqtt::StatusFrom(ReasonCode::kQuotaExceeded,
                             absl::StrCat("this broker takes ", options.maximum_connections, " connections"));
   }
-  if (!known && (sessions.size() >= options.maximum_sessions || core_.budget.tight())) terms_.session_expiry = 0;
+  if (!known && (sessions.size() >= options.maximum_sessions)) terms_.session_expiry = 0;
 
   mqtt::ConnAck ack;
   ack.session_present = sessions.WouldResume(client_id, connect.clean_start);  // MQTT-3.2.2-2, MQTT-3.2.2-3
@@ -122,6 +122,7 @@ absl::Status ServerConnection::Accept(const mqtt::Connect& connect, mqtt::TimePo
   if (absl::Status status = writer_.Append(ack); !status.ok()) {  // MQTT-3.1.4-5
     return mqtt::StatusFrom(ReasonCode::kPacketTooLarge, mqtt::ToStd(status.message()));
   }
+  resumed_ = ack.session_present;
   session_ = sessions.Open(client_id, connect.clean_start, now).session;
   Begin(connect, now);
   return absl::OkStatus();

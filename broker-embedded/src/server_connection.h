@@ -126,6 +126,7 @@ class ServerConnection final : private SessionPeer {
   bool abandoned_ = false;
   bool reading_paused_ = false;
   bool unfinished_ = false;
+  bool resumed_ = false;  // The session was there before.
   mqtt::FrameBuffer frames_;
   PacketWriter writer_;
 

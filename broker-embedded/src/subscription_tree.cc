@@ -63,6 +63,13 @@ SubscriptionTree::~SubscriptionTree() = default;  // As deep as a filter has lev
 
 std::size_t SubscriptionTree::node_count() const { return exact_.size() + trie_nodes_; }
 
+// Unsigned arithmetic: a negative number gives back.
+void SubscriptionTree::Charge(Subscriber& subscriber, std::size_t bytes) {
+  subscriber.subscription_bytes_ += bytes;
+  bytes_ += bytes;
+  if (budget_ != nullptr) budget_->Take(bytes);
+}
+
 bool SubscriptionTree::Subscribe(Subscriber& subscriber, std::string_view topic_filter,
                                  const SubscriptionOptions& options) {
   if (auto found = subscriber.subscriptions_.find(topic_filter); found != subscriber.subscriptions_.end()) {
@@ -73,7 +80,7 @@ bool SubscriptionTree::Subscribe(Subscriber& subscriber, std::string_view topic_
   added.subscriber = &subscriber;
   added.options = options;
   Insert(added, topic_filter);
-  if (budget_ != nullptr) budget_->Take(CostOf(topic_filter));
+  Charge(subscriber, CostOf(topic_filter));
   return true;
 }
 
@@ -81,7 +88,7 @@ bool SubscriptionTree::Unsubscribe(Subscriber& subscriber, std::string_view topi
   const auto found = subscriber.subscriptions_.find(topic_filter);
   if (found == subscriber.subscriptions_.end()) return false;
   Remove(found->second);
-  if (budget_ != nullptr) budget_->Give(CostOf(topic_filter));
+  Charge(subscriber, -CostOf(topic_filter));
   subscriber.subscriptions_.erase(found);
   return true;
 }
@@ -89,7 +96,7 @@ bool SubscriptionTree::Unsubscribe(Subscriber& subscriber, std::string_view topi
 void SubscriptionTree::RemoveAll(Subscriber& subscriber) {
   for (auto& [filter, subscription] : subscriber.subscriptions_) {
     Remove(subscription);
-    if (budget_ != nullptr) budget_->Give(CostOf(filter));
+    Charge(subscriber, -CostOf(filter));
   }
   subscriber.subscriptions_.clear();
 }

@@ -58,6 +58,7 @@ class Subscriber {
   Subscriber& operator=(const Subscriber&) = delete;
 
   std::size_t subscription_count() const { return subscriptions_.size(); }
+  std::size_t subscription_bytes() const { return subscription_bytes_; }  // What they take, about.
   bool HasSubscription(std::string_view topic_filter) const { return subscriptions_.contains(topic_filter); }
   const std::vector<Subscription*>& shares() const { return shares_; }  // Its shared ones.
 
@@ -69,6 +70,7 @@ class Subscriber {
   // By the whole Topic Filter, $share/ included. Ordered, so that a run repeats.
   std::map<std::string, Subscription, std::less<>> subscriptions_;
   std::vector<Subscription*> shares_;
+  std::size_t subscription_bytes_ = 0;
 };
 
 // Receives what Match() finds; must not change the tree meanwhile.
@@ -115,13 +117,15 @@ class SubscriptionTree {
   // Subscriptions with exactly this filter, $share/ included.
   std::size_t Count(std::string_view topic_filter) const;
 
-  std::size_t size() const { return size_; }  // Subscriptions.
-  std::size_t node_count() const;             // Exact filters and trie nodes, without the root.
+  std::size_t size() const { return size_; }    // Subscriptions.
+  std::size_t bytes() const { return bytes_; }  // What they take, about.
+  std::size_t node_count() const;               // Exact filters and trie nodes, without the root.
 
  private:
   const TreeNode* FindNode(std::string_view topic_filter) const;
   TreeNode& NodeFor(std::string_view topic_filter);
   ShareGroup& GroupFor(TreeNode& node, std::string_view share_name);
+  void Charge(Subscriber& subscriber, std::size_t bytes);
   void Insert(Subscription& subscription, std::string_view topic_filter);
   void Remove(Subscription& subscription);
   void Prune(TreeNode* node);
@@ -131,6 +135,7 @@ class SubscriptionTree {
   std::unique_ptr<TreeNode> root_;
   std::size_t trie_nodes_ = 0;
   std::size_t size_ = 0;
+  std::size_t bytes_ = 0;
   MemoryBudget* const budget_;
   absl::flat_hash_map<ShareGroupId, ShareGroup*> groups_;
   ShareGroupId last_group_ = 0;

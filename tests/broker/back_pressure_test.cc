@@ -108,6 +108,49 @@ TEST_F(BrokerBackPressureTest, ListensToAPausedPublisherAgainAfterAWhile) {
   EXPECT_GT(broker().statistics().messages_dropped, 3'000u);
 }
 
+// Those who are away may fill only a part of the memory, however many they are: the
+// others are served without a pause.
+TEST_F(BrokerBackPressureTest, KeepsRoomForTheLiveWhateverWaitsForTheAbsent) {
+  options_.maximum_total_queued_bytes = 4'000'000;
+  mqtt::Properties properties;
+  properties.Set(mqtt::property::kSessionExpiryInterval, std::uint32_t{3600});
+  for (int i = 0; i < 50; ++i) {
+    const std::string client_id = "absent " + std::to_string(i);
+    mqtt::Connect connect = ConnectAs(client_id);
+    connect.properties = properties;
+    auto absent = Connected(connect);
+    // Each has a message of its own besides: what all share costs once.
+    Subscribe(*absent, "t/" + std::to_string(i));
+    absent->Drop();
+    Settle();
+  }
+  auto live = Connected("live");
+  Subscribe(*live, "t/+", QoS::kAtMostOnce);
+  auto publisher = Connected("publisher");
+  constexpr int kOffered = 40'000;  // Ten times the memory.
+  for (int i = 0; i < kOffered; ++i) {
+    Send(*publisher, PublishOf("t/" + std::to_string(i % 50), PayloadOf(i), 1));
+    publisher->NextRaw();
+    ASSERT_EQ(NumberIn(live->Next<mqtt::Publish>()), i);
+    ASSERT_LE(broker().statistics().memory_used, options_.maximum_total_queued_bytes);
+  }
+  EXPECT_GT(broker().statistics().messages_dropped, kOffered / 2u);
+  EXPECT_GT(broker().statistics().memory_used, 2'000'000u);  // Room that is there is used.
+}
+
+TEST_F(BrokerBackPressureTest, CountsUnderSysWhatItDropsAndWhy) {
+  options_.maximum_queued_messages = 10;
+  auto frozen = Connected("frozen");
+  Subscribe(*frozen, "t");
+  auto publisher = Connected("publisher");
+  frozen->Freeze();
+  Flood(*publisher, 1000);
+  Settle();
+  auto watcher = Connected("watcher");
+  Subscribe(*watcher, "$SYS/broker/messages/dropped/queue_full");
+  EXPECT_GT(NumberIn(watcher->Next<mqtt::Publish>()), 100);
+}
+
 // Its pings alone would keep it for ever, and its queue with it.
 TEST_F(BrokerBackPressureTest, EndsAClientThatTakesNothingForTooLong) {
   mqtt::Connect connect = ConnectAs("frozen");

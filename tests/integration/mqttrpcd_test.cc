@@ -158,6 +158,7 @@ TEST_F(MqttrpcdTest, ServesOthersThroughEveryMistakeThereIs) {
   ASSERT_NO_FATAL_FAILURE(MeetWitnesses());
   for (const MalformedPacket& bad : MalformedPackets()) {
     if (bad.sender != mqtt::Sender::kClient) continue;
+    if (bad.name.starts_with("CONNECT of MQTT 3.1")) continue;  // Wrong for a client of 5.0 only.
     SCOPED_TRACE(bad.name);
     const bool connect = static_cast<unsigned char>(bad.bytes[0]) >> 4 == 1;
     TcpPeer hostile(url_);

@@ -15,7 +15,7 @@ namespace {
 constexpr int kUsageError = 2;
 
 constexpr const char* kDescription =
-    "mqttrpcd: an MQTT 5 broker for mqttrpc and any other MQTT 5 client.\n"
+    "mqttrpcd: a broker for mqttrpc and any other client of MQTT 5, 3.1.1 or 3.1.\n"
     "Serves until SIGINT or SIGTERM. When it is ready, it prints one line per listener to stdout:\n"
     "  listening on mqtt://127.0.0.1:1883\n"
     "Log lines go to stderr.";
@@ -31,8 +31,9 @@ constexpr const char* kExamples =
     "Sizes are bytes, or numbers with a unit: 64KB, 16MB (1KB is 1024 bytes).\n"
     "Exit status: 0 after a signal, 1 if it could not listen, 2 after a mistake in the options.\n"
     "\n"
-    "Not there yet: authentication, TLS, WebSocket, sessions that outlive a connection,\n"
-    "retained messages, QoS 2. Clients learn the limits from CONNACK.";
+    "Figures of the running broker, those of dropped messages too, are under $SYS/broker/#.\n"
+    "Not there yet: authentication, TLS, WebSocket, sessions on disk. Clients of MQTT 5\n"
+    "learn the limits from CONNACK.";
 
 bool IsLoopback(const std::string& host) {
   if (host == "localhost") return true;
@@ -55,7 +56,8 @@ std::string RefusalOf(const std::string& url, bool allow_anonymous) {
 CLI::Validator Between(std::uint64_t least, std::uint64_t most) { return CLI::Range(least, most).description(""); }
 CLI::Validator Size() { return CLI::AsSizeValue(false).description(""); }
 
-void AddLimits(CLI::App& app, BrokerOptions& options, unsigned& connect_timeout_seconds) {
+void AddLimits(CLI::App& app, BrokerOptions& options, unsigned& connect_timeout_seconds, unsigned& max_qos,
+               unsigned& sys_interval_seconds) {
   const auto add = [&app](const char* name, auto& value, const char* type, const char* help) {
     return app.add_option(name, value, help)->group("Limits")->type_name(type)->capture_default_str();
   };
@@ -74,9 +76,25 @@ void AddLimits(CLI::App& app, BrokerOptions& options, unsigned& connect_timeout_
   add("--max-total-queued-bytes", options.maximum_total_queued_bytes, "BYTES",
       "For all clients together; near it, publishers are slowed down")
       ->transform(Size());
-  add("--receive-maximum", options.receive_maximum, "N", "Unacknowledged QoS 1 messages from one client")
+  add("--max-connect-packet-size", options.maximum_connect_packet_size, "BYTES", "Largest CONNECT, its will included")
+      ->transform(Size())
+      ->check(Between(64, 268'435'460));
+  add("--max-qos", max_qos, "QOS", "Highest QoS taken and granted")->check(Between(0, 2));
+  add("--receive-maximum", options.receive_maximum, "N", "Unacknowledged QoS 1 and 2 messages from one client")
       ->check(Between(1, 65'535));
+  add("--max-in-flight", options.maximum_in_flight, "N", "The same towards one client")->check(Between(1, 65'535));
+  add("--max-sessions", options.maximum_sessions, "N",
+      "Sessions, connected or not; beyond it they end with their connection");
+  add("--max-session-expiry", options.maximum_session_expiry, "SECONDS",
+      "How long a session may outlive its connection; 4294967295: for ever");
+  add("--v3-session-expiry", options.v3_session_expiry, "SECONDS",
+      "The same for MQTT 3 with Clean Session 0, which cannot ask");
+  add("--max-retained-messages", options.maximum_retained_messages, "N", "Retained messages; 0: none are kept");
+  add("--max-retained-bytes", options.maximum_retained_bytes, "BYTES", "The same in bytes")->transform(Size());
   add("--topic-alias-maximum", options.topic_alias_maximum, "N", "Topic Aliases of one client; 0: none");
+  add("--outgoing-topic-alias-maximum", options.outgoing_topic_alias_maximum, "N", "The same towards one client");
+  add("--sys-interval", sys_interval_seconds, "SECONDS", "Between two sendings of $SYS; 0: no $SYS")
+      ->check(Between(0, 86'400));
   add("--max-keep-alive", options.maximum_keep_alive, "SECONDS", "Largest Keep Alive; 0: whatever clients ask for");
   add("--connect-timeout", connect_timeout_seconds, "SECONDS", "Until a connection must have sent its CONNECT")
       ->check(Between(1, 3600));
@@ -108,7 +126,9 @@ Verdict ReadCommandLine(int argc, char** argv, CommandLine& into) {
       ->capture_default_str();
   unsigned connect_timeout_seconds =
       static_cast<unsigned>(std::chrono::duration_cast<std::chrono::seconds>(into.broker.connect_timeout).count());
-  AddLimits(app, into.broker, connect_timeout_seconds);
+  unsigned max_qos = static_cast<unsigned>(into.broker.maximum_qos);
+  unsigned sys_interval_seconds = static_cast<unsigned>(into.broker.sys_interval.count());
+  AddLimits(app, into.broker, connect_timeout_seconds, max_qos, sys_interval_seconds);
 
   try {
     app.parse(argc, argv);
@@ -118,6 +138,9 @@ Verdict ReadCommandLine(int argc, char** argv, CommandLine& into) {
   }
   into.log_level = levels.at(log_level);
   into.broker.connect_timeout = std::chrono::seconds(connect_timeout_seconds);
+  into.broker.maximum_qos = static_cast<mqtt::QoS>(max_qos);
+  into.broker.sys_interval = std::chrono::seconds(sys_interval_seconds);
+  into.broker.retain_available = into.broker.maximum_retained_messages > 0;
   for (const std::string& url : into.listen) {
     if (const std::string refusal = RefusalOf(url, into.allow_anonymous); !refusal.empty()) {
       std::cerr << "mqttrpcd: " << refusal << '\n';

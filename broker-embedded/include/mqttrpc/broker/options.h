@@ -71,12 +71,14 @@ struct BrokerOptions {
   // whole seconds; 0: there are none.
   std::chrono::seconds sys_interval{10};
 
-  // Longer Topic Names and Filters, in bytes, are refused with 0x90 and 0x8F: MQTT
-  // itself allows 65,535, which a hostile client would make thousands of.
-  std::size_t maximum_topic_bytes = 4096;
+  // Longer Topic Names and Filters, in bytes, are refused with 0x90 and 0x8F. MQTT
+  // itself allows 65,535.
+  std::size_t maximum_topic_bytes = 65'535;
 
-  // Topic Filters a client may have at a time; more are refused with 0x97.
+  // Topic Filters a client may have at a time, and the memory they may take, in
+  // bytes; more are refused with 0x97.
   std::size_t maximum_subscriptions = 1'000;
+  std::size_t maximum_subscription_bytes = 1024 * 1024;
 
   // What may wait for one client; a single message always may. Beyond it, further messages for it are dropped
   // and counted; a client whose acknowledgements alone fill it gets 0x97.
