@@ -251,6 +251,11 @@ void CheckShared(const Timeline& timeline, std::vector<std::string>& findings) {
       if (held.from < times.call) held_by_one = true;
       if (held.to != kNone) fragile = true;
     }
+    // What waits for a member that unsubscribes may still go to it (MQTT 3.10.4).
+    for (Index i = times.call; i < timeline.end(); ++i) {
+      const Event& event = timeline.at(i);
+      if (event.kind == Kind::kUnsubscribed && event.text.starts_with("$share/")) fragile = true;
+    }
     for (const int member : members) {
       if (timeline.SessionsLost(member, times.call, timeline.end()) != 0) fragile = true;
     }
