@@ -178,6 +178,9 @@ class DeliveryCheck {
       std::sort(firsts.begin(), firsts.end());
       int newest = -1;
       for (const auto& [first, message] : firsts) {
+        // The first copy of several may not have waited for its receiver.
+        const bool lossy = std::get<4>(flow) == QoS::kAtMostOnce || history_.messages[message].expiry.has_value();
+        if (lossy && timeline_.Copies(message) > 1) continue;
         if (message < newest && WasHeld(std::get<0>(flow), message, first)) {
           findings_.push_back(absl::StrCat("order: ", Describe(history_, message), " reached ",
                                            history_.clients[std::get<0>(flow)].name, " ", At(timeline_.at(first)),
@@ -215,7 +218,9 @@ void CheckShared(const Timeline& timeline, std::vector<std::string>& findings) {
   std::set<int> members;
   bool lossy = false;  // A member takes QoS 0, perhaps longer than it knows.
   for (const Event& event : history.events) {
-    if (event.kind != Kind::kSubscribe || !event.text.starts_with("$share/")) continue;
+    if (!event.text.starts_with("$share/")) continue;
+    if (event.kind == Kind::kGivenUp) lossy = true;  // A member for the broker alone.
+    if (event.kind != Kind::kSubscribe) continue;
     members.insert(event.client);
     if (event.qos == QoS::kAtMostOnce) lossy = true;
   }
@@ -245,6 +250,11 @@ void CheckShared(const Timeline& timeline, std::vector<std::string>& findings) {
       if (!held.shared || held.to < times.call || !mqtt::Matches(held.filter, plan.topic)) continue;
       if (held.from < times.call) held_by_one = true;
       if (held.to != kNone) fragile = true;
+    }
+    // What waits for a member that unsubscribes may still go to it (MQTT 3.10.4).
+    for (Index i = times.call; i < timeline.end(); ++i) {
+      const Event& event = timeline.at(i);
+      if (event.kind == Kind::kUnsubscribed && event.text.starts_with("$share/")) fragile = true;
     }
     for (const int member : members) {
       if (timeline.SessionsLost(member, times.call, timeline.end()) != 0) fragile = true;
