@@ -90,10 +90,10 @@ class DeliveryCheck {
     for (int client = 0; client < static_cast<int>(history_.clients.size()); ++client) {
       const auto& live = Live(message, client);
       if (live.size() < 2) continue;
-      QoS least = QoS::kExactlyOnce;
-      for (const Index i : live) least = std::min(least, timeline_.at(i).qos);
+      const bool at_least_once =
+          std::any_of(live.begin(), live.end(), [&](Index i) { return timeline_.at(i).qos == QoS::kAtLeastOnce; });
       std::size_t allowed = timeline_.Copies(message);
-      if (least == QoS::kAtLeastOnce) {
+      if (at_least_once) {
         allowed *= 1 + timeline_.Ends(client, timeline_.messages[message].call, live.back());
       }
       if (live.size() <= allowed) continue;
