@@ -28,6 +28,11 @@ absl::Status ServerConnection::OnPacket(const Other& packet, mqtt::TimePoint) {
 }
 
 absl::Status ServerConnection::HandlePacket(const mqtt::Packet& packet, mqtt::TimePoint now) {
+  // MQTT-3.1.4-6: of a client that is not accepted yet, only these two.
+  if (state_ == State::kAuthenticating && !std::holds_alternative<mqtt::Auth>(packet) &&
+      !std::holds_alternative<mqtt::Disconnect>(packet)) {
+    return mqtt::StatusFrom(ReasonCode::kProtocolError, "neither AUTH nor DISCONNECT during authentication");
+  }
   return std::visit([&](const auto& each) { return OnPacket(each, now); }, packet);
 }
 
@@ -103,6 +108,11 @@ absl::Status ServerConnection::OnPacket(const mqtt::PingReq&, mqtt::TimePoint) {
 }
 
 absl::Status ServerConnection::OnPacket(const mqtt::Disconnect& disconnect, mqtt::TimePoint now) {
+  if (state_ == State::kAuthenticating) {
+    core_.counters.connections_refused.Add();
+    Finish(absl::CancelledError("the client gave up its authentication"), now);
+    return absl::OkStatus();
+  }
   if (const auto expiry = disconnect.properties.Get(property::kSessionExpiryInterval)) {
     if (*expiry != 0 && asked_expiry_ == 0) {  // 3.14.2.2.2
       return mqtt::StatusFrom(ReasonCode::kProtocolError, "Session Expiry Interval was 0 in CONNECT");

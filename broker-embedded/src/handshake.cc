@@ -18,10 +18,6 @@ bool IsReservedTopic(std::string_view topic_name) {
 }
 
 absl::Status CheckConnect(const mqtt::Connect& connect, const BrokerOptions& options) {
-  if (const auto method = connect.properties.Get(property::kAuthenticationMethod)) {
-    return mqtt::StatusFrom(ReasonCode::kBadAuthenticationMethod,  // MQTT-4.12.0-1
-                            "this broker has no authentication methods");
-  }
   if (connect.version != mqtt::ProtocolVersion::k5 && connect.client_id.empty() && !connect.clean_start) {
     return mqtt::StatusFrom(ReasonCode::kClientIdentifierNotValid,  // MQTT 3.1.1: MQTT-3.1.3-8
                             "an empty client id wants Clean Session 1");
@@ -119,6 +115,11 @@ ReasonCode ForConnAck(ReasonCode code) {
     case ReasonCode::kUnsupportedProtocolVersion:
     case ReasonCode::kClientIdentifierNotValid:
     case ReasonCode::kBadAuthenticationMethod:
+    case ReasonCode::kBadUserNameOrPassword:
+    case ReasonCode::kNotAuthorized:
+    case ReasonCode::kServerUnavailable:
+    case ReasonCode::kServerBusy:
+    case ReasonCode::kBanned:
     case ReasonCode::kTopicNameInvalid:
     case ReasonCode::kPacketTooLarge:
     case ReasonCode::kQuotaExceeded:

@@ -32,6 +32,7 @@ ServerConnection::ServerConnection(BrokerCore& core, Waker& waker, std::string p
       peer_(std::move(peer)),
       frames_(core.options.maximum_connect_packet_size),
       writer_(core.budget, core.buffers, core.counters),
+      began_at_(now),
       last_packet_at_(now) {}
 
 ServerConnection::~ServerConnection() {
@@ -93,7 +94,10 @@ absl::Status ServerConnection::HandleFirst(const mqtt::Frame& frame, mqtt::TimeP
     return mqtt::StatusFrom(ReasonCode::kProtocolError, "the first packet is not a CONNECT");
   }
   const auto connect = mqtt::DecodeConnect(frame);
-  if (connect.ok()) return Accept(*connect, now);
+  if (connect.ok()) {
+    const bool named = connect->properties.Has(mqtt::PropertyId::kAuthenticationMethod);
+    return named ? BeginAuthentication(*connect, frame, now) : Accept(*connect, now);
+  }
   terms_.peer.version = AnswerVersionOf(frame);
   writer_.SetPeer(terms_.peer);
   return connect.status();
@@ -117,7 +121,13 @@ absl::Status ServerConnection::Accept(const mqtt::Connect& connect, mqtt::TimePo
 
   mqtt::ConnAck ack;
   ack.session_present = sessions.WouldResume(client_id, connect.clean_start);  // MQTT-3.2.2-2, MQTT-3.2.2-3
-  const mqtt::Properties properties = ConnAckProperties(connect, options, terms_, client_id, assigned);
+  mqtt::Properties properties = ConnAckProperties(connect, options, terms_, client_id, assigned);
+  if (const auto method = auth_answer_.Get(mqtt::property::kAuthenticationMethod)) {  // 3.2.2.3.17
+    properties.Set(mqtt::property::kAuthenticationMethod, *method);
+    if (const auto data = auth_answer_.Get(mqtt::property::kAuthenticationData)) {
+      properties.Set(mqtt::property::kAuthenticationData, *data);
+    }
+  }
   ack.properties = properties;
   if (absl::Status status = writer_.Append(ack); !status.ok()) {  // MQTT-3.1.4-5
     return mqtt::StatusFrom(ReasonCode::kPacketTooLarge, mqtt::ToStd(status.message()));
@@ -193,7 +203,7 @@ void ServerConnection::Finish(const absl::Status& why, mqtt::TimePoint now) {
 void ServerConnection::OnStreamEnd(const absl::Status& why, mqtt::TimePoint now) {
   abandoned_ = true;
   if (finished()) return waker_.Wake();
-  if (state_ == State::kAwaitingConnect) core_.counters.connections_refused.Add();
+  if (state_ != State::kConnected) core_.counters.connections_refused.Add();
   Finish(why.ok() ? absl::UnavailableError("closed without DISCONNECT") : why, now);
 }
 
@@ -216,7 +226,8 @@ bool ServerConnection::Stalled() const { return writer_.writing() && core_.now >
 mqtt::TimePoint ServerConnection::deadline() const {
   if (abandoned_) return mqtt::kNever;
   switch (state_) {
-    case State::kAwaitingConnect: return last_packet_at_ + core_.options.connect_timeout;
+    case State::kAwaitingConnect:
+    case State::kAuthenticating: return began_at_ + core_.options.connect_timeout;
     case State::kFinished: return last_packet_at_ + kFarewell;
     case State::kConnected: break;
   }
@@ -239,6 +250,7 @@ void ServerConnection::OnDeadline(mqtt::TimePoint now) {
   if (now < deadline()) return;
   switch (state_) {
     case State::kAwaitingConnect:
+    case State::kAuthenticating:
       core_.counters.connections_refused.Add();
       Finish(absl::DeadlineExceededError("no CONNECT in time"), now);
       break;

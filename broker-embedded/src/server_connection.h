@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -72,7 +73,7 @@ class ServerConnection final : private SessionPeer {
   std::uint64_t publishes_received() const { return publishes_received_; }
 
  private:
-  enum class State { kAwaitingConnect, kConnected, kFinished };
+  enum class State { kAwaitingConnect, kAuthenticating, kConnected, kFinished };
 
   // SessionPeer:
   void OnWork() override { waker_.Wake(); }
@@ -88,6 +89,12 @@ class ServerConnection final : private SessionPeer {
   void Refuse(const absl::Status& why, mqtt::TimePoint now);
   void Finish(const absl::Status& why, mqtt::TimePoint now);
   mqtt::TimePoint WriteDeadline() const;
+
+  // connection_auth.cc
+  absl::Status BeginAuthentication(const mqtt::Connect& connect, const mqtt::Frame& frame, mqtt::TimePoint now);
+  absl::Status NewExchange(std::string_view client_id);
+  absl::Status TakeAuthStep(std::optional<std::string_view> data, mqtt::TimePoint now);
+  absl::Status OnPacket(const mqtt::Auth& auth, mqtt::TimePoint now);
 
   // connection_packets.cc
   absl::Status HandlePacket(const mqtt::Packet& packet, mqtt::TimePoint now);
@@ -135,7 +142,12 @@ class ServerConnection final : private SessionPeer {
   std::uint32_t asked_expiry_ = 0;    // In CONNECT.
   std::vector<std::string> aliases_;  // aliases_[i] is what alias i + 1 stands for; grows on use.
   std::size_t alias_bytes_ = 0;
-  std::size_t unreleased_ = 0;      // QoS 2 messages of this connection that it has not released.
+  std::size_t unreleased_ = 0;                         // QoS 2 messages of this connection that it has not released.
+  std::string auth_method_;                            // Of CONNECT; empty: none.
+  std::string auth_connect_;                           // Its body, while kAuthenticating.
+  mqtt::Properties auth_answer_;                       // For CONNACK.
+  std::unique_ptr<Authenticator::Exchange> exchange_;  // While one is under way.
+  const mqtt::TimePoint began_at_;
   mqtt::TimePoint last_packet_at_;  // Or the beginning, or the end, by state.
   std::uint64_t publishes_received_ = 0;
 };

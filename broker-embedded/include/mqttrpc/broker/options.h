@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "mqttrpc/broker/authenticator.h"
 #include "mqttrpc/mqtt/environment.h"
 #include "mqttrpc/mqtt/qos.h"
 
@@ -91,6 +92,10 @@ struct BrokerOptions {
   // Response Information for a client that asks: this, then its client id (4.10.1).
   // Empty: none.
   std::string response_information_prefix = "rpc1/r/";
+
+  // Decides over clients that name an Authentication Method; borrowed. Null: they are
+  // refused with 0x8C.
+  Authenticator* authenticator = nullptr;
 
   mqtt::Environment environment;
 };
