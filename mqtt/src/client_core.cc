@@ -147,7 +147,8 @@ void ClientCore::Opened(TimePoint now) {
   if (phase_ != Phase::kDialling) return;
   frames_.emplace(options_.maximum_packet_size);
   aliases_.Reset(options_.topic_alias_maximum);  // MQTT-3.3.2-7
-  clean_start_ = had_session_ ? session_doubtful_ : options_.clean_start;
+  // Whoever has an old session in mind may be given a newer one, without our subscriptions.
+  clean_start_ = had_session_ ? session_doubtful_ && now >= session_ends_ : options_.clean_start;
   Authenticator::Data data;
   if (options_.authenticator != nullptr) {
     absl::StatusOr<Authenticator::Data> started = options_.authenticator->Start();
@@ -157,7 +158,7 @@ void ClientCore::Opened(TimePoint now) {
   // MQTT-3.1.0-1
   if (absl::Status status = EncodeConnect(data, work_.out); !status.ok()) return Stop(status, status);
   phase_ = Phase::kHandshaking;
-  may_begin_session_ = had_session_ && now >= session_ends_;
+  connect_unanswered_ = true;
   last_sent_ = last_received_ = now;
 }
 
@@ -266,9 +267,9 @@ void ClientCore::LeaveSession(TimePoint now) {
 }
 
 void ClientCore::DropStream() {
-  // Its CONNECT may have begun a new session and nobody has told us: the next
-  // CONNACK would say that there is one, and it would not be ours.
-  if (std::exchange(may_begin_session_, false)) session_doubtful_ = true;
+  // Its CONNECT may begin a new session, now or later, and nobody will tell us: once
+  // ours has ended, a CONNACK that says there is one need not mean it.
+  if (std::exchange(connect_unanswered_, false)) session_doubtful_ = true;
   ++stream_number_;
   receiving_ = false;
   session_begins_ = false;

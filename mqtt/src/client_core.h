@@ -128,8 +128,8 @@ class ClientCore {
   bool had_session_ = false;
   std::chrono::seconds session_kept_{0};  // After this connection.
   TimePoint session_ends_ = kNever;       // Unless we are back before.
-  bool may_begin_session_ = false;        // This stream's CONNECT, if it was accepted.
-  bool session_doubtful_ = false;         // One that was not answered did.
+  bool connect_unanswered_ = false;       // This stream's.
+  bool session_doubtful_ = false;         // One was never answered since the last CONNACK.
   bool session_begins_ = false;           // Connected, and the application is being told.
   std::uint64_t stream_number_ = 0;
   std::optional<FrameBuffer> frames_;

@@ -186,7 +186,7 @@ absl::Status ClientCore::OnConnAck(const ConnAck& connack, TimePoint now) {
   had_session_ = true;
   session_kept_ = state_.session_expiry;
   session_ends_ = kNever;
-  may_begin_session_ = session_doubtful_ = false;
+  connect_unanswered_ = session_doubtful_ = false;
   phase_ = Phase::kConnected;
   connected_at_ = now;
   state_.session_present = connack.session_present;
@@ -198,7 +198,7 @@ absl::Status ClientCore::OnConnAck(const ConnAck& connack, TimePoint now) {
 }
 
 void ClientCore::OnRefused(const ConnAck& connack, TimePoint now) {
-  may_begin_session_ = false;
+  connect_unanswered_ = false;
   absl::Status why =
       StatusOf(connack.reason_code, connack.properties, absl::StrCat(brokers_.current(), " refused the connection"));
   FollowReference(connack.reason_code, connack.properties, now);

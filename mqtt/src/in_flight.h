@@ -1,6 +1,7 @@
 // Packets that wait for their acknowledgement, under their Packet Identifiers.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <optional>
@@ -18,8 +19,8 @@ template <typename T>
 class InFlight {
  public:
   // `maximum_run`: how many identifiers, used or not, may lie between the oldest in
-  // use and the newest. It bounds the memory.
-  explicit InFlight(std::size_t maximum_run = kIds) : maximum_run_(maximum_run) {}
+  // use and the newest; no more than 65,535. It bounds the memory.
+  explicit InFlight(std::size_t maximum_run = kIds) : maximum_run_(std::min(maximum_run, kIds)) {}
 
   // Empty if no identifier is free.
   std::optional<PacketId> Add(T item) {

@@ -14,7 +14,7 @@
 namespace mqttrpc::mqtt {
 
 // 3.1.2.2 (MQTT-3.1.2-1, MQTT-3.1.2-2).
-inline constexpr Fault kNotVersion5 = {ReasonCode::kUnsupportedProtocolVersion, "protocol", "is not MQTT 5.0"};
+inline constexpr Fault kOtherVersion = {ReasonCode::kUnsupportedProtocolVersion, "protocol", "is another version"};
 
 // For what MQTT 3 has no packet or no form.
 inline constexpr Fault kNotInMqtt3 = {ReasonCode::kProtocolError, {}, "does not exist in MQTT 3"};

@@ -32,7 +32,7 @@ void ReadVersion(Reader& in) {
   const bool known = name == kProtocolName     ? version == ProtocolVersion::k5 || version == ProtocolVersion::k311
                      : name == kProtocolName31 ? version == ProtocolVersion::k31
                                                : false;
-  if (!known) return in.Fail(kNotVersion5);
+  if (!known) return in.Fail(kOtherVersion);
   in.set_version(version);
 }
 
@@ -66,6 +66,11 @@ Fault FlagsFault(std::uint8_t flags) {
   return {};
 }
 
+Fault PasswordFault(ProtocolVersion version, bool user_name, bool password) {
+  if (version == ProtocolVersion::k5 || user_name || !password) return {};
+  return {kMalformed, "Password", "is set without a User Name"};  // 3.1.1: MQTT-3.1.2-22
+}
+
 Fault WillFault(const Will& will) {
   if (will.qos > QoS::kExactlyOnce) return {kMalformed, "Will QoS", "is over 2"};  // MQTT-3.1.2-12
   Fault fault = TopicNameFault(will.topic_name);
@@ -96,9 +101,9 @@ void DecodeBody(Reader& in, Sender sender, Connect& packet) {
   packet.version = in.version();
   const std::uint8_t flags = in.U8("Connect Flags");
   if (const Fault fault = FlagsFault(flags)) return in.Fail(fault);
-  if (!in.v5() && (flags & kPasswordFlag) != 0 && (flags & kUserNameFlag) == 0) {
-    return in.Fail({kMalformed, "Password", "is set without a User Name"});  // 3.1.1: MQTT-3.1.2-22
-  }
+  const bool user_name = (flags & kUserNameFlag) != 0;
+  const bool password = (flags & kPasswordFlag) != 0;
+  if (const Fault fault = PasswordFault(in.version(), user_name, password)) return in.Fail(fault);
   packet.clean_start = (flags & kCleanStartFlag) != 0;
   packet.keep_alive = in.U16("Keep Alive");
   packet.properties = ReadProperties(in, In(PacketType::kConnect), sender);
@@ -112,11 +117,17 @@ void DecodeBody(Reader& in, Sender sender, Connect& packet) {
     will.payload = in.Binary("Will Payload");
     if (const Fault fault = WillFault(will)) in.Fail(fault);
   }
-  if ((flags & kUserNameFlag) != 0) packet.user_name = in.String("User Name");  // MQTT-3.1.3-12
-  if ((flags & kPasswordFlag) != 0) packet.password = in.Binary("Password");
+  // MQTT 3.1 allows the flags without the fields: the packet's length decides.
+  const auto follows = [&] { return in.version() != ProtocolVersion::k31 || !in.AtEnd(); };
+  if (user_name && follows()) packet.user_name = in.String("User Name");  // MQTT-3.1.3-12
+  if (password && follows()) packet.password = in.Binary("Password");
 }
 
 void EncodeBody(const Connect& packet, Sender sender, Writer& out) {
+  out.set_version(packet.version);
+  if (const Fault fault = PasswordFault(packet.version, packet.user_name.has_value(), packet.password.has_value())) {
+    return out.Fail(fault);
+  }
   std::uint8_t flags = 0;
   if (packet.clean_start) flags |= kCleanStartFlag;
   if (packet.user_name.has_value()) flags |= kUserNameFlag;
@@ -127,7 +138,6 @@ void EncodeBody(const Connect& packet, Sender sender, Writer& out) {
     flags |= static_cast<std::uint8_t>(static_cast<unsigned>(packet.will->qos) << kWillQoSShift);
     if (packet.will->retain) flags |= kWillRetainFlag;
   }
-  out.set_version(packet.version);
   out.String(packet.version == ProtocolVersion::k31 ? kProtocolName31 : kProtocolName);
   out.U8(static_cast<std::uint8_t>(packet.version));
   out.U8(flags);
@@ -146,7 +156,7 @@ void EncodeBody(const Connect& packet, Sender sender, Writer& out) {
 void DecodeBody(Reader& in, Sender sender, ConnAck& packet) {
   const std::uint8_t flags = in.U8("Connect Acknowledge Flags");
   if (flags > 1) in.Fail({kMalformed, "Connect Acknowledge Flags", "have a reserved bit set"});  // MQTT-3.2.2-1
-  packet.session_present = flags == 1;
+  packet.session_present = flags == 1 && in.version() != ProtocolVersion::k31;
   packet.reason_code = in.v5() ? static_cast<ReasonCode>(in.U8("Reason Code")) : ReadReturnCode(in);
   packet.properties = ReadProperties(in, In(PacketType::kConnAck), sender);
   if (const Fault fault = FaultOf(packet, sender)) in.Fail(fault);

@@ -26,7 +26,10 @@ void DecodeBody(Reader& in, Sender sender, Disconnect& packet) {
 }
 
 void EncodeBody(const Disconnect& packet, Sender sender, Writer& out) {
-  if (!out.v5()) return sender == Sender::kClient ? void() : out.Fail(kNotInMqtt3);
+  if (!out.v5()) {  // The client's, without the will, is all there is.
+    const bool plain = packet.reason_code == ReasonCode::kNormalDisconnection;
+    return sender == Sender::kClient && plain ? void() : out.Fail(kNotInMqtt3);
+  }
   if (const Fault fault = ReasonCodeFault(packet.reason_code, PacketType::kDisconnect, sender)) return out.Fail(fault);
   if (packet.reason_code == ReasonCode::kNormalDisconnection && packet.properties.empty()) return;
   out.U8(static_cast<std::uint8_t>(packet.reason_code));

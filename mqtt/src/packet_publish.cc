@@ -20,7 +20,8 @@ Fault FlagsFault(const Publish& packet) {
 
 Fault TopicFault(const Publish& packet, ProtocolVersion version) {
   if (!packet.topic_name.empty()) return TopicNameFault(packet.topic_name);  // MQTT-3.3.2-2
-  if (version == ProtocolVersion::k5 && packet.properties.Has(PropertyId::kTopicAlias)) return {};
+  if (version != ProtocolVersion::k5) return {ReasonCode::kMalformedPacket, "Topic Name", "is empty"};
+  if (packet.properties.Has(PropertyId::kTopicAlias)) return {};
   return {ReasonCode::kProtocolError, "Topic Name", "is empty and there is no Topic Alias"};  // 3.3.2.1
 }
 

@@ -77,6 +77,9 @@ void ReadReasonCodes(Reader& in, PacketType type, Sender sender, std::vector<Rea
   while (!in.AtEnd() && !in.failed()) {
     codes.push_back(static_cast<ReasonCode>(in.U8("Reason Code")));
     if (const Fault fault = ReasonCodeFault(codes.back(), type, sender)) in.Fail(fault);
+    if (!in.v5() && IsError(codes.back()) && codes.back() != ReasonCode::kUnspecifiedError) {
+      in.Fail({kProtocolError, "Return Code", "is not one of this packet's"});  // 3.1.1: MQTT-3.9.3-2
+    }
   }
 }
 

@@ -129,8 +129,8 @@ absl::StatusOr<Packet> DecodePacket(const Frame& frame, Sender sender, ProtocolV
   switch (type) {
     case PacketType::kConnect: {
       absl::StatusOr<Packet> packet = DecodeAs<Connect>(frame, sender, ProtocolVersion::k5);
-      if (!packet.ok() || std::get<Connect>(*packet).version == ProtocolVersion::k5) return packet;
-      return RefusalOf(type, kNotVersion5);
+      if (!packet.ok() || std::get<Connect>(*packet).version == version) return packet;
+      return RefusalOf(type, kOtherVersion);
     }
     case PacketType::kConnAck: return DecodeAs<ConnAck>(frame, sender, version);
     case PacketType::kPublish:

@@ -180,7 +180,7 @@ struct Frame {
 //
 // `version` is what the connection's CONNECT said. A packet of MQTT 3 has no
 // properties; its return codes become the Reason Codes that mean the same. A CONNECT
-// names its version itself, and is taken here if it is 5.0.
+// names its version itself, and is taken here if it is `version`.
 absl::StatusOr<Packet> DecodePacket(const Frame& frame, Sender sender, ProtocolVersion version = ProtocolVersion::k5);
 
 // Decodes a CONNECT of any of the three versions. Errors as DecodePacket; 0x82 for
@@ -193,8 +193,8 @@ absl::StatusOr<Connect> DecodeConnect(const Frame& frame);
 // over 268,435,455 bytes - kInvalidArgument, and `out` is as it was.
 //
 // Towards MQTT 3, properties are left out and Reason Codes become what it has
-// for them; what it has nothing for, a server's DISCONNECT say, is an error. A CONNECT
-// is written in its own version.
+// for them; what it has nothing for, a server's DISCONNECT say, or a client's that
+// wants its will sent, is an error. A CONNECT is written in its own version.
 absl::Status EncodePacket(const Packet& packet, Sender sender, WireBuffer& out,
                           ProtocolVersion version = ProtocolVersion::k5);
 

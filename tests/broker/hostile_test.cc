@@ -5,6 +5,7 @@
 #include "broker_fixture.h"
 #include "handshake.h"
 #include "support/packet_corpus.h"
+#include "support/wire_text.h"
 
 namespace mqttrpc::test {
 namespace {
@@ -14,6 +15,10 @@ using mqtt::ReasonCode;
 class BrokerHostileTest : public BrokerTest {
  protected:
   static bool IsConnect(std::string_view bytes) { return static_cast<unsigned char>(bytes[0]) >> 4 == 1; }
+  // Of a short packet.
+  static mqtt::Frame FrameOf(std::string_view bytes) {
+    return mqtt::Frame{static_cast<std::uint8_t>(bytes[0]), mqtt::AsBytes(bytes.substr(2))};
+  }
 };
 
 // A CONNECT of MQTT 3.1.1 whose level never was (MQTT-3.1.2-2).
@@ -45,6 +50,35 @@ TEST_F(BrokerHostileTest, AnswersEveryMistakeWithItsReasonCode) {
     }
   }
   EXPECT_GT(tried, 300);
+  ExpectServing();
+}
+
+// MQTT 3 has no words for a mistake: the stream is closed. Before CONNACK there is a
+// return code for a version that is not known, and for some other reasons.
+TEST_F(BrokerHostileTest, ClosesOnEveryMistakeOfMqtt3) {
+  const std::string accepted("\x20\x02\x00\x00", 4);
+  for (const MalformedPacket& bad : MalformedVersion3Packets()) {
+    if (bad.sender != mqtt::Sender::kClient || IsConnect(bad.bytes)) continue;
+    SCOPED_TRACE(bad.name);
+    const auto client = NewClient();
+    client->SendBytes(bad.version == mqtt::ProtocolVersion::k31 ? Bytes("10 ( <MQIsdp> 03 02 003C <hostile> )")
+                                                                : Bytes("10 ( <MQTT> 04 02 003C <hostile> )"));
+    client->SendBytes(bad.bytes);
+    Settle();
+    ASSERT_EQ(client->waiting(), 1u);
+    EXPECT_EQ(client->NextRaw()->bytes, accepted);
+    EXPECT_TRUE(client->closed());
+  }
+  for (const MalformedPacket& bad : MalformedVersion3Packets()) {
+    if (bad.sender != mqtt::Sender::kClient || !IsConnect(bad.bytes)) continue;
+    if (mqtt::DecodeConnect(FrameOf(bad.bytes)).ok()) continue;  // Wrong for another version's client only.
+    SCOPED_TRACE(bad.name);
+    const auto client = NewClient();
+    client->SendBytes(bad.bytes);
+    Settle();
+    while (const RawPacket* answer = client->NextRaw()) EXPECT_NE(answer->bytes, accepted);
+    EXPECT_TRUE(client->closed());
+  }
   ExpectServing();
 }
 

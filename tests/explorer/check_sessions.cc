@@ -131,6 +131,7 @@ class WillCheck {
         pending_.erase(event.connection);
         current_ = event.connection;
         goodbye_.reset();
+        replaced_ = false;
         break;
       case Kind::kGoodbye:
         if (event.connection == current_) goodbye_ = event;
@@ -142,6 +143,10 @@ class WillCheck {
         } else if (const auto found = pending_.find(event.connection); found != pending_.end()) {
           // Perhaps it was accepted, and so left a will.
           Returned(event, found->second, false);
+          if (found->second && current_ != 0) {
+            replaced_ = true;
+            due_.push_back({event.time, false});
+          }
           due_.push_back({event.time + delay_, false});
           pending_.erase(found);
         }
@@ -151,6 +156,14 @@ class WillCheck {
   }
 
   void Left(const Event& event) {
+    // Somebody may have wanted a new session just then, which sends the will at once.
+    const bool replaced =
+        replaced_ || std::any_of(pending_.begin(), pending_.end(), [](const auto& connect) { return connect.second; });
+    if (replaced) {
+      due_.push_back({event.time, false});
+      due_.push_back({event.time + delay_, false});
+      return;
+    }
     if (!goodbye_.has_value()) {
       due_.push_back({event.time + delay_, true});
       return;
@@ -220,6 +233,7 @@ class WillCheck {
   mqtt::Duration delay_{};
   std::uint64_t current_ = 0;
   std::map<std::uint64_t, bool> pending_;  // As in SessionCheck.
+  bool replaced_ = false;                  // Perhaps, by a CONNECT that nobody saw answered.
   std::optional<Event> goodbye_;
   std::vector<Due> due_;
   std::vector<mqtt::Duration> came_;

@@ -52,6 +52,35 @@ TEST_F(ClientDoubtTest, BeforeItEndedItIsResumed) {
   EXPECT_EQ(peer_->Names(), "");
 }
 
+// It may reach the broker after the session ended, when we are gone.
+TEST_F(ClientDoubtTest, AnUnansweredConnectOfBeforeTheEndCountsToo) {
+  options_.backoff_minimum = options_.backoff_maximum = seconds(1);
+  StartConnected();
+  SubscribeTo("a");
+  peer_->Drop();
+  Run();
+  WaitForNextTry();
+  EXPECT_FALSE(AcceptConnect().clean_start);
+  connector_.set_answer(ScriptedConnector::Answer::kRefuse);
+  peer_->Drop();
+  clock_.Advance(seconds(31));
+  connector_.set_answer(ScriptedConnector::Answer::kAccept);
+  WaitForNextTry();
+  EXPECT_TRUE(AcceptConnect().clean_start);
+}
+
+// Nobody else can have been given one.
+TEST_F(ClientDoubtTest, WithoutAnUnansweredConnectAnEndedSessionIsAskedFor) {
+  options_.backoff_minimum = options_.backoff_maximum = seconds(1);
+  StartConnected();
+  connector_.set_answer(ScriptedConnector::Answer::kRefuse);
+  peer_->Drop();
+  clock_.Advance(seconds(31));
+  connector_.set_answer(ScriptedConnector::Answer::kAccept);
+  WaitForNextTry();
+  EXPECT_FALSE(AcceptConnect().clean_start);
+}
+
 TEST_F(ClientDoubtTest, ASessionEndedAtDisconnectIsOver) {
   StartConnected();
   SubscribeTo("a");

@@ -50,6 +50,27 @@ TEST(InFlightTest, NeverGivesAnIdInUseAndNeverZero) {  // MQTT-2.2.1-3, MQTT-2.2
   EXPECT_EQ(waiting.Add(0), std::nullopt);
 }
 
+// Whoever acknowledges all but the oldest makes nobody keep more than that.
+TEST(InFlightTest, IsFullWhenItsRunIsAsLongAsItMayBe) {
+  InFlight<int> waiting(4);
+  for (int i = 1; i <= 4; ++i) EXPECT_EQ(waiting.Add(i), i);
+  EXPECT_TRUE(waiting.full());
+  EXPECT_EQ(waiting.Add(5), std::nullopt);
+  for (const PacketId id : {PacketId{2}, PacketId{3}, PacketId{4}}) waiting.Remove(id);
+  EXPECT_EQ(waiting.size(), 1u);
+  EXPECT_TRUE(waiting.full());
+  EXPECT_EQ(waiting.Add(5), std::nullopt);
+  waiting.Remove(1);
+  EXPECT_FALSE(waiting.full());
+  EXPECT_EQ(waiting.Add(5), 5);
+}
+
+TEST(InFlightTest, TakesALongerRunThanThereAreIdsAsAll) {
+  InFlight<int> waiting(100'000);
+  for (int i = 0; i < 65'535; ++i) ASSERT_TRUE(waiting.Add(i).has_value());
+  EXPECT_EQ(waiting.Add(0), std::nullopt);
+}
+
 TEST(InFlightTest, VisitsInTheOrderOfAddAcrossTheWrap) {
   InFlight<int> waiting;
   for (int i = 0; i < 65'534; ++i) {

@@ -13,10 +13,20 @@
 namespace mqttrpc::mqtt {
 namespace {
 
-std::vector<std::pair<Sender, std::string>> Seeds() {
-  std::vector<std::pair<Sender, std::string>> seeds;
-  for (const auto& each : test::ValidPackets()) seeds.emplace_back(each.sender, each.bytes);
-  for (const auto& each : test::HandMadeMalformedPackets()) seeds.emplace_back(each.sender, each.bytes);
+struct Seed {
+  Sender sender;
+  ProtocolVersion version;
+  std::string bytes;
+};
+
+std::vector<Seed> Seeds() {
+  std::vector<Seed> seeds;
+  for (const auto* packets : {&test::ValidPackets(), &test::ValidVersion3Packets()}) {
+    for (const auto& each : *packets) seeds.push_back({each.sender, each.version, each.bytes});
+  }
+  for (const auto* packets : {&test::HandMadeMalformedPackets(), &test::MalformedVersion3Packets()}) {
+    for (const auto& each : *packets) seeds.push_back({each.sender, each.version, each.bytes});
+  }
   return seeds;
 }
 
@@ -43,30 +53,32 @@ void Mutate(std::string& bytes, std::minstd_rand& random) {
 }
 
 TEST(MutationTest, TheCorpusItselfKeepsEveryPromise) {
-  for (const auto& [sender, bytes] : Seeds()) {
-    EXPECT_EQ(test::JudgeStream(bytes, sender), "") << test::Hex(bytes);
+  for (const auto& [sender, version, bytes] : Seeds()) {
+    EXPECT_EQ(test::JudgeStream(bytes, sender, version), "") << test::Hex(bytes);
   }
 }
 
 TEST(MutationTest, RandomChangesFindNoBrokenPromise) {
   const auto seeds = Seeds();
   std::minstd_rand random(2024);
-  for (int i = 0; i < 20'000; ++i) {
-    const auto& [sender, seed] = seeds[random() % seeds.size()];
+  for (int i = 0; i < 30'000; ++i) {
+    const auto& [sender, version, seed] = seeds[random() % seeds.size()];
     std::string bytes = seed.substr(0, 600);
     for (auto changes = 1 + random() % 4; changes > 0; --changes) Mutate(bytes, random);
-    if (random() % 4 == 0) bytes += seeds[random() % seeds.size()].second.substr(0, 600);
-    const std::string problem = test::JudgeStream(bytes, sender);
+    if (random() % 4 == 0) bytes += seeds[random() % seeds.size()].bytes.substr(0, 600);
+    const std::string problem = test::JudgeStream(bytes, sender, version);
     ASSERT_EQ(problem, "") << "step " << i << ": " << test::Hex(bytes);
   }
 }
 
 TEST(MutationTest, RandomBytesFindNoBrokenPromise) {
   std::minstd_rand random(4202);
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < 30'000; ++i) {
     std::string bytes(random() % 64, '\0');
     for (char& each : bytes) each = static_cast<char>(random() >> 8);
-    ASSERT_EQ(test::JudgeStream(bytes, i % 2 == 0 ? Sender::kClient : Sender::kServer), "") << test::Hex(bytes);
+    const auto version = static_cast<ProtocolVersion>(3 + i % 3);
+    const Sender sender = i % 2 == 0 ? Sender::kClient : Sender::kServer;
+    ASSERT_EQ(test::JudgeStream(bytes, sender, version), "") << test::Hex(bytes);
   }
 }
 

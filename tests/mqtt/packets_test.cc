@@ -1,7 +1,9 @@
 #include "packets.h"
 
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -20,28 +22,51 @@ using test::ValidPacket;
 
 // As a connection does it: cut out the first packet, then decode it. The packet
 // points into `bytes`.
-absl::StatusOr<Packet> Receive(std::string_view bytes, Sender sender) {
+absl::StatusOr<Packet> Receive(std::string_view bytes, Sender sender, ProtocolVersion version = ProtocolVersion::k5) {
   FrameBuffer buffer(kMaximumVariableByteInteger);
   buffer.Feed(AsBytes(bytes));
   const auto frame = buffer.Next();
   if (!frame.ok()) return frame.status();
   if (!frame->has_value()) return absl::OutOfRangeError("not a whole packet");
-  return DecodePacket(**frame, sender);
+  return DecodePacket(**frame, sender, version);
+}
+
+// Of every version.
+std::vector<ValidPacket> AllValidPackets() {
+  std::vector<ValidPacket> all = test::ValidPackets();
+  const std::vector<ValidPacket>& older = test::ValidVersion3Packets();
+  all.insert(all.end(), older.begin(), older.end());
+  return all;
+}
+
+std::vector<MalformedPacket> AllMalformedPackets() {
+  std::vector<MalformedPacket> all = test::MalformedPackets();
+  const std::vector<MalformedPacket>& older = test::MalformedVersion3Packets();
+  all.insert(all.end(), older.begin(), older.end());
+  return all;
 }
 
 TEST(ValidPacketsTest, CoverEveryPacketTypeFromEverySideThatMaySendIt) {
-  std::vector<int> seen(32);
-  for (const ValidPacket& each : test::ValidPackets()) {
+  std::map<ProtocolVersion, std::vector<int>> all_seen;
+  for (const ValidPacket& each : AllValidPackets()) {
+    std::vector<int>& seen = all_seen[each.version];
+    seen.resize(32);
     ++seen[static_cast<std::size_t>(TypeOf(each.packet)) + (each.sender == Sender::kServer ? 16 : 0)];
   }
-  for (const int client : {1, 3, 4, 5, 6, 7, 8, 10, 12, 14, 15}) EXPECT_GT(seen[client], 0) << client;
-  for (const int server : {2, 3, 4, 5, 6, 7, 9, 11, 13, 14, 15}) EXPECT_GT(seen[16 + server], 0) << server;
+  EXPECT_EQ(all_seen.size(), 3u);
+  for (const auto& [version, seen] : all_seen) {
+    for (const int client : {1, 3, 4, 5, 6, 7, 8, 10, 12, 14}) EXPECT_GT(seen[client], 0) << client;
+    for (const int server : {2, 3, 4, 5, 6, 7, 9, 11, 13}) EXPECT_GT(seen[16 + server], 0) << server;
+    for (const int from_version_5 : {15, 16 + 14, 16 + 15}) {
+      EXPECT_EQ(seen[from_version_5] > 0, version == ProtocolVersion::k5) << from_version_5;
+    }
+  }
 }
 
 TEST(ValidPacketsTest, AreDecodedToWhatTheyMean) {
-  for (const ValidPacket& each : test::ValidPackets()) {
+  for (const ValidPacket& each : AllValidPackets()) {
     SCOPED_TRACE(each.name);
-    const auto packet = Receive(each.bytes, each.sender);
+    const auto packet = Receive(each.bytes, each.sender, each.version);
     ASSERT_TRUE(packet.ok()) << packet.status() << "\n" << Hex(each.bytes);
     EXPECT_EQ(TypeOf(*packet), TypeOf(each.packet));
     EXPECT_TRUE(*packet == each.packet);
@@ -49,29 +74,30 @@ TEST(ValidPacketsTest, AreDecodedToWhatTheyMean) {
 }
 
 TEST(ValidPacketsTest, AreEncodedToTheSameBytes) {
-  for (const ValidPacket& each : test::ValidPackets()) {
+  for (const ValidPacket& each : AllValidPackets()) {
     SCOPED_TRACE(each.name);
     WireBuffer out = "kept";
-    ASSERT_TRUE(EncodePacket(each.packet, each.sender, out).ok());
+    ASSERT_TRUE(EncodePacket(each.packet, each.sender, out, each.version).ok());
     ASSERT_EQ(out.substr(0, 4), "kept");
     out.erase(0, 4);
     if (each.shortest) {
       EXPECT_EQ(Hex(out), Hex(each.bytes));
     } else {
-      EXPECT_LT(out.size(), each.bytes.size());
-      EXPECT_TRUE(*Receive(out, each.sender) == each.packet);
+      EXPECT_NE(out, each.bytes);
+      EXPECT_LE(out.size(), each.bytes.size());
+      EXPECT_TRUE(*Receive(out, each.sender, each.version) == each.packet);
     }
   }
 }
 
 TEST(ValidPacketsTest, AreNoPacketsWhenCutShort) {
-  for (const ValidPacket& each : test::ValidPackets()) {
+  for (const ValidPacket& each : AllValidPackets()) {
     for (std::size_t size = 0; size < test::BodyOf(each.bytes).size(); ++size) {
       const bool again = test::IsPacketAgain(each, size);
       if (again && size > 300 && size + 300 < each.bytes.size()) continue;  // The long payload's middle.
       SCOPED_TRACE(each.name + " cut to " + std::to_string(size));
       const std::string bytes = test::Truncated(each, size);
-      const auto packet = Receive(bytes, each.sender);
+      const auto packet = Receive(bytes, each.sender, each.version);
       ASSERT_EQ(packet.ok(), again) << packet.status();
       if (again) continue;
       const auto code = ReasonCodeOf(packet.status());
@@ -82,20 +108,20 @@ TEST(ValidPacketsTest, AreNoPacketsWhenCutShort) {
 }
 
 TEST(ValidPacketsTest, AreNoPacketsWithAByteMore) {
-  for (const ValidPacket& each : test::ValidPackets()) {
+  for (const ValidPacket& each : AllValidPackets()) {
     SCOPED_TRACE(each.name);
     const bool publish = TypeOf(each.packet) == PacketType::kPublish;  // Its payload just grows.
     const std::string zero = test::Extended(each, '\x00');
-    EXPECT_EQ(Receive(zero, each.sender).ok(), publish || each.zero_may_follow);
+    EXPECT_EQ(Receive(zero, each.sender, each.version).ok(), publish || each.zero_may_follow);
     const std::string ones = test::Extended(each, '\xFF');
-    EXPECT_EQ(Receive(ones, each.sender).ok(), publish);
+    EXPECT_EQ(Receive(ones, each.sender, each.version).ok(), publish);
   }
 }
 
 TEST(MalformedPacketsTest, AreRefusedWithTheirReasonCode) {
-  for (const MalformedPacket& each : test::MalformedPackets()) {
+  for (const MalformedPacket& each : AllMalformedPackets()) {
     SCOPED_TRACE(each.name + ": " + Hex(each.bytes));
-    const auto packet = Receive(each.bytes, each.sender);
+    const auto packet = Receive(each.bytes, each.sender, each.version);
     ASSERT_FALSE(packet.ok());
     EXPECT_EQ(ReasonCodeOf(packet.status()), each.reason_code) << packet.status();
   }
@@ -132,9 +158,10 @@ const std::string kTooLong(65'536, 'x');
 constexpr std::string_view kBadUtf8 = "\xC3(";
 
 // Expects kInvalidArgument and an untouched buffer.
-void ExpectRefused(const Packet& packet, Sender sender, std::string_view message) {
+void ExpectRefused(const Packet& packet, Sender sender, std::string_view message,
+                   ProtocolVersion version = ProtocolVersion::k5) {
   WireBuffer out = "kept";
-  const absl::Status status = EncodePacket(packet, sender, out);
+  const absl::Status status = EncodePacket(packet, sender, out, version);
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   EXPECT_NE(ToStd(status.message()).find(message), std::string_view::npos) << status;
   EXPECT_EQ(out, "kept");
@@ -240,6 +267,49 @@ TEST(EncodePacketTest, RefusesBadReasonCodes) {
   Auth auth;
   auth.reason_code = ReasonCode::kContinueAuthentication;
   ExpectRefused(auth, Sender::kClient, "there is no Authentication Method");
+}
+
+TEST(EncodePacketTest, RefusesWhatMqtt3DoesNotHave) {
+  const auto expect_refused = [](const Packet& packet, Sender sender, std::string_view message) {
+    ExpectRefused(packet, sender, message, ProtocolVersion::k311);
+    ExpectRefused(packet, sender, message, ProtocolVersion::k31);
+  };
+  Disconnect shutting_down;
+  shutting_down.reason_code = ReasonCode::kServerShuttingDown;
+  expect_refused(shutting_down, Sender::kServer, "does not exist in MQTT 3");
+  Disconnect with_will;
+  with_will.reason_code = ReasonCode::kDisconnectWithWillMessage;
+  expect_refused(with_will, Sender::kClient, "does not exist in MQTT 3");
+  expect_refused(Auth(), Sender::kServer, "does not exist in MQTT 3");
+  Properties alias;
+  alias.Set(property::kTopicAlias, std::uint16_t{1});
+  Publish publish;
+  publish.properties = alias;
+  expect_refused(publish, Sender::kServer, "Topic Name is empty");
+  Connect connect;
+  connect.version = ProtocolVersion::k311;
+  connect.password = "secret";
+  expect_refused(connect, Sender::kClient, "Password is set without a User Name");
+}
+
+TEST(EncodePacketTest, LeavesOutWhatMqtt3DoesNotNeed) {
+  Properties properties;
+  properties.Add(property::kUserProperty, {"k", "v"});
+  Subscribe subscribe;
+  subscribe.packet_id = 1;
+  subscribe.properties = properties;
+  subscribe.entries.push_back({"a", QoS::kAtLeastOnce, true, true, 2});
+  WireBuffer out;
+  ASSERT_TRUE(EncodePacket(subscribe, Sender::kClient, out, ProtocolVersion::k311).ok());
+  EXPECT_EQ(Hex(out), Hex(Bytes("82 ( 0001 <a> 01 )")));
+  out.clear();
+  Connect connect;
+  connect.version = ProtocolVersion::k311;
+  connect.properties = properties;
+  connect.will.emplace().topic_name = "w";
+  connect.will->properties = properties;
+  ASSERT_TRUE(EncodePacket(connect, Sender::kClient, out).ok());
+  EXPECT_EQ(Hex(out), Hex(Bytes("10 ( <MQTT> 04 04 0000 <> <w> <> )")));
 }
 
 TEST(EncodePacketTest, RefusesStringsThatPropertiesCouldNotHold) {

@@ -15,7 +15,7 @@ struct ValidPacket {
   std::string bytes;
   mqtt::Packet packet;  // What `bytes` mean. Borrows from static text.
 
-  // A longer form than the encoder writes: encoding gives other bytes.
+  // Not in the form that the encoder writes: encoding gives other bytes, not more.
   bool shortest = true;
 
   // Lengths of shorter bodies that mean a packet too. PUBLISH: the whole payload
@@ -24,6 +24,8 @@ struct ValidPacket {
 
   // Whether the body may grow by a byte of 0x00. PUBLISH takes any byte.
   bool zero_may_follow = false;
+
+  mqtt::ProtocolVersion version = mqtt::ProtocolVersion::k5;
 };
 
 struct MalformedPacket {
@@ -31,10 +33,14 @@ struct MalformedPacket {
   mqtt::Sender sender;
   std::string bytes;  // The first packet in it is the bad one.
   mqtt::ReasonCode reason_code;
+  mqtt::ProtocolVersion version = mqtt::ProtocolVersion::k5;
 };
 
 // Each packet type, bare and with everything in it, and what is special in each.
 const std::vector<ValidPacket>& ValidPackets();
+
+// The same in MQTT 3.1.1 and in 3.1.
+const std::vector<ValidPacket>& ValidVersion3Packets();
 
 // One of each kind of mistake, made by hand.
 const std::vector<MalformedPacket>& HandMadeMalformedPackets();
@@ -49,6 +55,9 @@ std::vector<MalformedPacket> MalformedFlags();
 // The three above together. What a client cannot have sent (Sender::kServer) is
 // for tests of a client. Packets other than CONNECT are bad after a good CONNECT.
 std::vector<MalformedPacket> MalformedPackets();
+
+// What is wrong in MQTT 3.1.1 or 3.1, though perhaps right in 5.0.
+const std::vector<MalformedPacket>& MalformedVersion3Packets();
 
 // The body of a whole packet, and a packet made of a first byte and a body.
 std::string BodyOf(const std::string& packet_bytes);

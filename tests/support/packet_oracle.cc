@@ -76,6 +76,17 @@ std::string JudgeProperties(PropertiesView properties) {
   return problem;
 }
 
+bool HasProperties(const Packet& packet) {
+  const auto* connect = std::get_if<Connect>(&packet);
+  if (connect != nullptr && connect->will && !connect->will->properties.empty()) return true;
+  return std::visit(
+      [](const auto& each) {
+        if constexpr (requires { each.properties; }) return !each.properties.empty();
+        return false;
+      },
+      packet);
+}
+
 std::string JudgeTopics(const Packet& packet) {
   if (const auto* publish = std::get_if<Publish>(&packet)) {
     if (publish->topic_name.empty()) return "";
@@ -99,13 +110,32 @@ std::string JudgeRefusal(const absl::Status& status) {
   return "";
 }
 
-std::string JudgeFrame(std::uint8_t first_byte, std::string_view body, Sender sender) {
+// That a broker which awaits a CONNECT sees what the connection's version says.
+std::string JudgeFirst(const Frame& frame, const absl::StatusOr<Packet>& packet, ProtocolVersion version) {
+  const absl::StatusOr<Connect> connect = DecodeConnect(frame);
+  if (!connect.ok()) {
+    if (packet.ok() && std::holds_alternative<Connect>(*packet))
+      return "a CONNECT is taken, but not as the first packet";
+    return JudgeRefusal(connect.status());
+  }
+  if (connect->version == version) {
+    if (packet.ok() && *packet == Packet(*connect)) return "";
+    return "a CONNECT is taken as the first packet only";
+  }
+  if (ReasonCodeOf(packet.status()) == ReasonCode::kUnsupportedProtocolVersion) return "";
+  return "a CONNECT of another version is not refused as that";
+}
+
+std::string JudgeFrame(std::uint8_t first_byte, std::string_view body, Sender sender, ProtocolVersion version) {
   const Frame frame{first_byte, AsBytes(body)};
-  const absl::StatusOr<Packet> packet = DecodePacket(frame, sender);
+  const absl::StatusOr<Packet> packet = DecodePacket(frame, sender, version);
+  if (sender == Sender::kClient) {
+    if (std::string problem = JudgeFirst(frame, packet, version); !problem.empty()) return problem;
+  }
   if (!packet.ok()) return JudgeRefusal(packet.status());
 
   const Sender other = sender == Sender::kClient ? Sender::kServer : Sender::kClient;
-  if (const auto mirrored = DecodePacket(frame, other); mirrored.ok() && !(*mirrored == *packet)) {
+  if (const auto mirrored = DecodePacket(frame, other, version); mirrored.ok() && !(*mirrored == *packet)) {
     return "means something else from the other side";
   }
   if (std::string problem = JudgeTopics(*packet); !problem.empty()) return problem;
@@ -116,16 +146,17 @@ std::string JudgeFrame(std::uint8_t first_byte, std::string_view body, Sender se
       },
       *packet);
   if (!problem.empty()) return problem;
+  if (version != ProtocolVersion::k5 && HasProperties(*packet)) return "MQTT 3 has no properties";
 
   WireBuffer encoded = "before";
-  if (const absl::Status status = EncodePacket(*packet, sender, encoded); !status.ok()) {
+  if (const absl::Status status = EncodePacket(*packet, sender, encoded, version); !status.ok()) {
     return "decoded but cannot be encoded: " + status.ToString();
   }
   FrameBuffer buffer(kMaximumPacketSize);
   buffer.Feed(AsBytes(std::string_view(encoded).substr(6)));
   const auto again = buffer.Next();
   if (!again.ok() || !again->has_value()) return "the encoded packet is no frame: " + Hex(encoded);
-  const auto decoded = DecodePacket(**again, sender);
+  const auto decoded = DecodePacket(**again, sender, version);
   if (!decoded.ok()) return "the encoded packet is refused: " + decoded.status().ToString();
   if (!(*decoded == *packet)) return "the encoded packet means something else: " + Hex(encoded);
   if ((*again)->body.size() > body.size()) return "the encoded packet is longer: " + Hex(encoded);
@@ -134,7 +165,7 @@ std::string JudgeFrame(std::uint8_t first_byte, std::string_view body, Sender se
 
 }  // namespace
 
-std::string JudgeStream(std::string_view stream, Sender sender) {
+std::string JudgeStream(std::string_view stream, Sender sender, ProtocolVersion version) {
   const Cut whole = CutUp(stream, 0, 1);
   const auto seed = static_cast<std::uint32_t>(stream.size() * 31 + (stream.empty() ? 0 : stream.back()));
   for (const std::size_t piece : {std::size_t{1}, std::size_t{3}, std::size_t{64}}) {
@@ -144,7 +175,7 @@ std::string JudgeStream(std::string_view stream, Sender sender) {
     if (std::string problem = JudgeRefusal(whole.end); !problem.empty()) return problem;
   }
   for (const auto& [first_byte, body] : whole.frames) {
-    if (std::string problem = JudgeFrame(first_byte, body, sender); !problem.empty()) {
+    if (std::string problem = JudgeFrame(first_byte, body, sender, version); !problem.empty()) {
       return problem + " [" + Hex(std::string(1, static_cast<char>(first_byte))) + " | " + Hex(body) + "]";
     }
   }
