@@ -2,28 +2,20 @@
 // broker and over mosquitto, beside gRPC, all in one run.
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <iostream>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <CLI/CLI.hpp>
 
+#include "fan_out.h"
 #include "load.h"
 #include "mqttrpc/broker/broker.h"
 #include "peer.h"
-#include "support/child_process.h"
+#include "programs.h"
 
 namespace bench {
 namespace {
-
-using mqttrpc::testing::ChildProcess;
 
 struct Options {
   std::vector<std::size_t> windows{1, 16, 256};
@@ -35,58 +27,38 @@ struct Options {
 // A system under test: its processes, and the peer that calls through them.
 struct System {
   std::string name;
-  std::vector<std::unique_ptr<ChildProcess>> processes;
+  std::vector<Program> processes;
   std::unique_ptr<Peer> peer;
 };
 
-// Starts `command` and waits for its line that begins with `ready`; its rest goes to `ready_line`.
-std::unique_ptr<ChildProcess> Started(std::vector<std::string> command, std::string_view ready,
-                                      std::string& ready_line) {
-  auto process = std::make_unique<ChildProcess>(std::move(command));
-  const std::optional<std::string> line = process->WaitForLine(ready);
-  if (!line.has_value()) {
-    std::cerr << "mqttrpc-bench: " << process->program() << " did not get ready\n";
-    std::exit(1);
-  }
-  ready_line = *line;
-  return process;
-}
-
-System OverBroker(std::string name, std::unique_ptr<ChildProcess> broker, const std::string& url,
-                  const std::string& self, const Options& options) {
+System OverBroker(std::string name, Program broker, const std::string& url, const std::string& self,
+                  const Options& options) {
   System system;
   std::string instance;
   system.name = std::move(name);
   system.processes.push_back(std::move(broker));
-  system.processes.push_back(Started({self, "serve-mqttrpc", "--broker", url}, "ready ", instance));
+  system.processes.push_back(Start({self, "serve-mqttrpc", "--broker", url}, "ready ", instance));
   system.peer = NewMqttrpcPeer(url, options.payload_bytes);
   return system;
 }
 
 System OverMqttrpcd(const std::string& self, const Options& options) {
   std::string url;
-  auto broker = Started({MQTTRPC_BENCH_MQTTRPCD, "--listen", "mqtt://127.0.0.1:0"}, "listening on ", url);
+  Program broker = StartMqttrpcd(url);
   return OverBroker("mqttrpc over mqttrpcd", std::move(broker), url, self, options);
 }
 
 System OverMosquitto(const std::string& self, const Options& options) {
-  const std::string port = std::to_string(mqttrpc::testing::FreePort());
-  const std::filesystem::path file = std::filesystem::temp_directory_path() / ("mqttrpc-bench-" + port + ".conf");
-  // No Nagle delay, and limits that do not drop what a window of 256 needs.
-  std::ofstream(file) << "listener " << port << " 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"
-                      << "max_inflight_messages 1024\nmax_queued_messages 0\nlog_dest none\n";
-  // It says nothing when it is ready; the echo server's client dials until it is.
-  auto broker = std::make_unique<ChildProcess>(std::vector<std::string>{MQTTRPC_BENCH_MOSQUITTO, "-c", file});
-  System system = OverBroker("mqttrpc over mosquitto", std::move(broker), "mqtt://127.0.0.1:" + port, self, options);
-  std::filesystem::remove(file);
-  return system;
+  std::string url;
+  Program broker = StartMosquitto(url);
+  return OverBroker("mqttrpc over mosquitto", std::move(broker), url, self, options);
 }
 
 System OverGrpc(const std::string& self, const Options& options) {
   System system;
   std::string address;
   system.name = "gRPC C++ (no broker)";
-  system.processes.push_back(Started({self, "serve-grpc"}, "ready ", address));
+  system.processes.push_back(Start({self, "serve-grpc"}, "ready ", address));
   system.peer = NewGrpcPeer(address, options.payload_bytes);
   return system;
 }
@@ -168,12 +140,26 @@ int Main(int argc, char** argv) {
   app.add_option("--payload", options.payload_bytes, "Bytes in each request and reply")->capture_default_str();
   app.add_option("--milliseconds", options.milliseconds, "How long each measurement takes")->capture_default_str();
   app.add_option("--rounds", options.rounds, "How often everything is measured")->capture_default_str();
+  FanOutOptions fan_out;
+  int fan_out_milliseconds = static_cast<int>(fan_out.duration.count());
+  CLI::App* fan = app.add_subcommand(
+      "fan-out", "Measure instead how long one message to many subscribers takes while some of them read nothing");
+  fan->add_option("--subscribers", fan_out.subscribers, "How many read")->capture_default_str();
+  fan->add_option("--frozen", fan_out.frozen, "How many more do not")->delimiter(',')->capture_default_str();
+  fan->add_option("--payload", fan_out.payload_bytes, "Bytes in each message")->capture_default_str();
+  fan->add_option("--rate", fan_out.messages_per_second, "Messages per second")->capture_default_str();
+  fan->add_option("--milliseconds", fan_out_milliseconds, "How long each measurement takes")->capture_default_str();
+  fan->add_option("--rounds", fan_out.rounds, "How often everything is measured")->capture_default_str();
   CLI::App* serve_mqttrpc = app.add_subcommand("serve-mqttrpc", "")->group("");  // For our own child processes.
   serve_mqttrpc->add_option("--broker", broker_url)->required();
   CLI::App* serve_grpc = app.add_subcommand("serve-grpc", "")->group("");
   CLI11_PARSE(app, argc, argv);
   if (serve_mqttrpc->parsed()) return ServeMqttrpc(broker_url);
   if (serve_grpc->parsed()) return ServeGrpc();
+  if (fan->parsed()) {
+    fan_out.duration = std::chrono::milliseconds(fan_out_milliseconds);
+    return CompareFanOut(fan_out);
+  }
   return Compare("/proc/self/exe", options);
 }
 
