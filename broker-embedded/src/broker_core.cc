@@ -26,8 +26,11 @@ BrokerCore::BrokerCore(const BrokerOptions& options_in)
 ReasonCode BrokerCore::Publish(const MessageRef& message, const Subscriber* from, mqtt::TimePoint at) {
   if (message->retain() && options.retain_available) {
     retained.RemoveExpired(at);
-    if (!message->payload().empty() && budget.exhausted()) return ReasonCode::kQuotaExceeded;
-    if (retained.Set(message) == RetainedStore::Outcome::kFull) return ReasonCode::kQuotaExceeded;
+    const bool no_memory = !message->payload().empty() && budget.exhausted();
+    if (no_memory || retained.Set(message) == RetainedStore::Outcome::kFull) {
+      counters.Dropped(DropReason::kRetainedFull).Add();
+      return ReasonCode::kQuotaExceeded;
+    }
     counters.retained_messages.Set(retained.size());
   }
   const Router::Result result = router.Route(message, from);

@@ -37,8 +37,10 @@ struct BrokerCore {
   // When what is handled now happened.
   mqtt::TimePoint now{};
 
-  // What routing has cost since somebody set it to 0: for the budget of a turn.
+  // What routing has cost since somebody set it to 0, in nodes looked at and queues
+  // filled. Whoever has spent kWorkPerTurn, some milliseconds, goes on in a later turn.
   std::size_t work = 0;
+  static constexpr std::size_t kWorkPerTurn = 20'000;
 
   // Keeps `message` if it is to be retained, and queues it for all it is for. `from`
   // is its publisher; null if that is gone. Returns the Reason Code for PUBACK.
@@ -51,7 +53,7 @@ struct BrokerCore {
 
   // Everything of the core that waits for a time.
   mqtt::TimePoint next_deadline() const;
-  void OnDeadline(mqtt::TimePoint at);
+  void OnDeadline(mqtt::TimePoint at);  // May leave some for a later turn.
 
   bool Logs(mqtt::LogLevel level) const { return options.environment.log->Wants(level); }
 

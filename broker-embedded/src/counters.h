@@ -29,13 +29,14 @@ enum class DropReason : std::uint8_t {
   kNoReceiver,    // A share group with nobody there to take it, or its end.
   kSessionEnded,  // It still waited for a session that expired or began anew.
   kDisconnected,  // QoS 0 that waited when the connection ended.
+  kRetainedFull,  // To be retained, and no room for it: it reached nobody.
 };
-inline constexpr std::size_t kDropReasons = 7;
+inline constexpr std::size_t kDropReasons = 8;
 
 // As in `$SYS/broker/messages/dropped/{name}`.
 constexpr std::string_view NameOf(DropReason reason) {
   constexpr std::array<std::string_view, kDropReasons> kNames = {
-      "queue_full", "memory", "expired", "too_large", "no_receiver", "session_ended", "disconnected"};
+      "queue_full", "memory", "expired", "too_large", "no_receiver", "session_ended", "disconnected", "retained_full"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 

@@ -20,10 +20,6 @@ constexpr std::chrono::seconds kFarewell{5};
 // A client whose write has been under way for longer takes nothing at the moment.
 constexpr std::chrono::seconds kStall{1};
 
-// What the packets of one connection may cost in one turn, in nodes looked at and
-// queues filled: some milliseconds.
-constexpr std::size_t kWorkPerTurn = 20'000;
-
 }  // namespace
 
 ServerConnection::ServerConnection(BrokerCore& core, Waker& waker, std::string peer, mqtt::TimePoint now)
@@ -36,6 +32,7 @@ ServerConnection::ServerConnection(BrokerCore& core, Waker& waker, std::string p
       last_packet_at_(now) {}
 
 ServerConnection::~ServerConnection() {
+  core_.budget.ChangeUnfinished(tail_bytes_, 0);
   core_.budget.Give(alias_bytes_);
   // Finish() has left the session, unless nobody closed us: then nobody is told either.
   if (session_ != nullptr) session_->Detach();
@@ -64,18 +61,26 @@ void ServerConnection::HandleFrames(mqtt::TimePoint now) {
     }
     if (!frame->has_value()) break;
     HandleFrame(**frame, now);
-    if (core_.work < kWorkPerTurn) continue;
+    if (core_.work < BrokerCore::kWorkPerTurn) continue;
     unfinished_ = true;
     break;
   }
-  if (finished()) {
-    frames_ = mqtt::FrameBuffer(0);
-    return;
-  }
-  frames_.Keep();
-  if (writer_.own_bytes() > core_.options.maximum_queued_bytes) {
+  KeepTail(now);
+  if (!finished() && writer_.own_bytes() > core_.options.maximum_queued_bytes) {
     Disconnect(ReasonCode::kQuotaExceeded, "too many acknowledgements wait to be read", now);
   }
+}
+
+// What has arrived of a packet is memory of all, before anyone knows what it is.
+void ServerConnection::KeepTail(mqtt::TimePoint now) {
+  if (finished()) frames_ = mqtt::FrameBuffer(0);
+  frames_.Keep();
+  const std::size_t before = std::exchange(tail_bytes_, frames_.tail_bytes());
+  core_.budget.ChangeUnfinished(before, tail_bytes_);
+  // Whole packets that wait for their turn are not more than one read.
+  if (finished() || unfinished_ || tail_bytes_ <= before || !core_.budget.RefusesUnfinished(tail_bytes_)) return;
+  Refuse(mqtt::StatusFrom(ReasonCode::kQuotaExceeded, "too many large packets arrive at the same time; try again"),
+         now);
 }
 
 void ServerConnection::HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now) {
@@ -117,6 +122,7 @@ absl::Status ServerConnection::Accept(const mqtt::Connect& connect, mqtt::TimePo
     return mqtt::StatusFrom(ReasonCode::kQuotaExceeded,
                             absl::StrCat("this broker takes ", options.maximum_connections, " connections"));
   }
+  if (absl::Status status = CheckRoomFor(connect, known); !status.ok()) return status;
   if (!known && (sessions.size() >= options.maximum_sessions)) terms_.session_expiry = 0;
 
   mqtt::ConnAck ack;
@@ -136,6 +142,13 @@ absl::Status ServerConnection::Accept(const mqtt::Connect& connect, mqtt::TimePo
   session_ = sessions.Open(client_id, connect.clean_start, now).session;
   Begin(connect, now);
   return absl::OkStatus();
+}
+
+absl::Status ServerConnection::CheckRoomFor(const mqtt::Connect& connect, bool known) const {
+  const std::size_t will = connect.will ? connect.will->topic_name.size() + connect.will->payload.size() : 0;
+  const std::size_t bytes = (known ? 0 : connect.client_id.size()) + will;
+  if ((known && will == 0) || !core_.budget.RefusesSession(bytes)) return absl::OkStatus();
+  return mqtt::StatusFrom(ReasonCode::kQuotaExceeded, "this broker has no memory left for another session");
 }
 
 // From here on the client is served.

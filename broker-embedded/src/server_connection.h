@@ -83,6 +83,8 @@ class ServerConnection final : private SessionPeer {
   // server_connection.cc
   void HandleFrames(mqtt::TimePoint now);
   void HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now);
+  void KeepTail(mqtt::TimePoint now);
+  absl::Status CheckRoomFor(const mqtt::Connect& connect, bool known) const;
   absl::Status HandleFirst(const mqtt::Frame& frame, mqtt::TimePoint now);
   absl::Status Accept(const mqtt::Connect& connect, mqtt::TimePoint now);
   void Begin(const mqtt::Connect& connect, mqtt::TimePoint now);
@@ -135,6 +137,7 @@ class ServerConnection final : private SessionPeer {
   bool unfinished_ = false;
   bool resumed_ = false;  // The session was there before.
   mqtt::FrameBuffer frames_;
+  std::size_t tail_bytes_ = 0;  // Of frames_, as charged.
   PacketWriter writer_;
 
   ConnectionTerms terms_;

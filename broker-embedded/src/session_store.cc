@@ -82,7 +82,9 @@ void SessionStore::Schedule(Session& session) {
 }
 
 void SessionStore::OnDeadline(mqtt::TimePoint now) {
-  while (auto* due = deadlines_.PopDue(now)) {
+  while (core_.work < BrokerCore::kWorkPerTurn) {
+    auto* const due = deadlines_.PopDue(now);
+    if (due == nullptr) return;
     Session& session = *static_cast<Session*>(due);
     if (ExpiryOf(session) <= now) {
       core_.counters.sessions_expired.Add();

@@ -200,7 +200,11 @@ void Shard::ArmTimer() {
 void Shard::OnTimer() {
   timer_armed_for_ = mqtt::kNever;
   const mqtt::TimePoint now = Now();
-  while (auto* due = deadlines_.PopDue(now)) {
+  core_.work = 0;
+  // A thousand that fall silent together may all have wills for thousands.
+  while (core_.work < BrokerCore::kWorkPerTurn) {
+    auto* const due = deadlines_.PopDue(now);
+    if (due == nullptr) break;
     Link& link = *static_cast<Link*>(due);
     if (link.connection().deadline() <= now) link.connection().OnDeadline(now);
     Schedule(link);

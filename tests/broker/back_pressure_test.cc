@@ -1,5 +1,7 @@
 // What happens when someone does not read.
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "broker_fixture.h"
 
@@ -149,6 +151,75 @@ TEST_F(BrokerBackPressureTest, CountsUnderSysWhatItDropsAndWhy) {
   auto watcher = Connected("watcher");
   Subscribe(*watcher, "$SYS/broker/messages/dropped/queue_full");
   EXPECT_GT(NumberIn(watcher->Next<mqtt::Publish>()), 100);
+}
+
+TEST_F(BrokerBackPressureTest, RefusesLargePacketsWhileTooManyAreHalfWay) {
+  options_.maximum_total_queued_bytes = 1024 * 1024;
+  std::string packet;
+  ASSERT_TRUE(mqtt::EncodePacket(PublishOf("t", std::string(100'000, 'x')), mqtt::Sender::kClient, packet).ok());
+  std::vector<std::unique_ptr<RawClient>> halves;
+  for (int i = 0; i < 5; ++i) {
+    halves.push_back(Connected("half-" + std::to_string(i)));
+    halves.back()->SendBytes(packet.substr(0, packet.size() - 1));
+    Settle();
+    if (halves.back()->closed()) break;
+  }
+  ExpectDisconnected(*halves.back(), ReasonCode::kQuotaExceeded);
+  EXPECT_LT(broker().statistics().memory_used, options_.maximum_total_queued_bytes / 2);
+  ExpectServing();  // Whose packets are small.
+  for (std::size_t i = 0; i + 1 < halves.size(); ++i) {
+    halves[i]->SendBytes(packet.substr(packet.size() - 1));
+    Settle();
+    EXPECT_FALSE(halves[i]->closed());
+  }
+  halves.clear();
+  Settle();
+  clock_.Advance(seconds(10));
+  EXPECT_EQ(broker().statistics().memory_used, 0u);
+}
+
+TEST_F(BrokerBackPressureTest, RefusesLargeSessionsBeforeTheyTakeAllMemory) {
+  options_.maximum_total_queued_bytes = 1024 * 1024;
+  mqtt::Properties lasting;
+  lasting.Set(mqtt::property::kSessionExpiryInterval, 3600u);
+  const std::string will_payload(20'000, 'x');
+  ReasonCode code = ReasonCode::kSuccess;
+  for (int i = 0; i < 100 && code == ReasonCode::kSuccess; ++i) {
+    const std::string client_id = std::string(10'000, 'c') + std::to_string(i);
+    mqtt::Connect connect = ConnectAs(client_id);
+    connect.properties = lasting;
+    connect.will.emplace().topic_name = "t";
+    connect.will->payload = will_payload;
+    auto client = NewClient();
+    client->Send(connect);
+    Settle();
+    code = client->Next<mqtt::ConnAck>().reason_code;
+  }
+  EXPECT_EQ(code, ReasonCode::kQuotaExceeded);
+  EXPECT_LT(broker().statistics().memory_used, options_.maximum_total_queued_bytes);
+  ExpectServing();
+}
+
+TEST_F(BrokerBackPressureTest, SendsTheWillsOfAllWhoFallSilentTogether) {
+  constexpr int kSilent = 40;
+  constexpr int kWatchers = 1000;
+  options_.maximum_queued_messages = 100;
+  std::vector<std::unique_ptr<RawClient>> watchers;
+  for (int i = 0; i < kWatchers; ++i) {
+    watchers.push_back(Connected("watcher-" + std::to_string(i)));
+    Subscribe(*watchers.back(), "gone");
+  }
+  std::vector<std::unique_ptr<RawClient>> silent;
+  for (int i = 0; i < kSilent; ++i) {
+    const std::string client_id = "silent-" + std::to_string(i);
+    mqtt::Connect connect = ConnectAs(client_id);
+    connect.keep_alive = 1;
+    connect.will.emplace().topic_name = "gone";
+    silent.push_back(Connected(connect));
+  }
+  clock_.Advance(seconds(2));
+  for (const auto& watcher : watchers) EXPECT_EQ(watcher->waiting(), static_cast<std::size_t>(kSilent));
+  EXPECT_EQ(broker().statistics().messages_dropped, 0u);
 }
 
 // Its pings alone would keep it for ever, and its queue with it.

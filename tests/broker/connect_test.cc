@@ -174,10 +174,21 @@ TEST_F(BrokerConnectTest, ProcessesNothingBehindARefusedConnect) {  // MQTT-3.1.
 }
 
 TEST_F(BrokerConnectTest, TakesOnlySmallPacketsBeforeConnect) {
+  options_.maximum_connect_packet_size = 4096;
   mqtt::Connect connect = ConnectAs("me");
   const std::string long_name(options_.maximum_connect_packet_size, 'u');
   connect.user_name = long_name;
   EXPECT_EQ(Answer(connect).reason_code, ReasonCode::kPacketTooLarge);
+}
+
+TEST_F(BrokerConnectTest, TakesTheLongestFieldsThatMqttAllows) {
+  const std::string longest(65'535, 'x');
+  mqtt::Connect connect = ConnectAs(longest);
+  connect.user_name = longest;
+  connect.password = longest;
+  connect.will.emplace().topic_name = longest;
+  connect.will->payload = longest;
+  EXPECT_EQ(Answer(connect).reason_code, ReasonCode::kSuccess);
 }
 
 TEST_F(BrokerConnectTest, ClosesAStreamThatNeverConnects) {

@@ -120,6 +120,7 @@ TEST_F(BrokerRetainedTest, RefusesMoreThanItsLimit) {
   Send(*publisher, publish);
   EXPECT_EQ(publisher->Next<mqtt::PubAck>().reason_code, ReasonCode::kQuotaExceeded);
   EXPECT_EQ(subscriber->waiting(), 0u);  // Refused as a whole.
+  EXPECT_EQ(broker().statistics().messages_dropped, 1u);
   Retain(*publisher, "t", "replaced");
 }
 

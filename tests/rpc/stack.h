@@ -49,6 +49,7 @@ class StackTest : public testing::Test {
   static mqttrpc::testing::WorldOptions WorldWithLog(LogRecorder& log) {
     mqttrpc::testing::WorldOptions options;
     options.log = &log;
+    options.broker.maximum_packet_size = 1024 * 1024;
     return options;
   }
 

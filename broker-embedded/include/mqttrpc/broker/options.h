@@ -18,11 +18,14 @@ struct BrokerOptions {
   // Open connections; more are answered 0x97 and closed.
   std::size_t maximum_connections = 10'000;
 
-  // The largest packet taken from a client, in bytes; announced in CONNACK.
-  std::uint32_t maximum_packet_size = 1024 * 1024;
+  // The largest packet taken from a client, in bytes; announced in CONNACK. When
+  // unfinished packets take a quarter of maximum_total_queued_bytes, those over 4
+  // KiB are refused with 0x97, CONNECTs too.
+  std::uint32_t maximum_packet_size = 16 * 1024 * 1024;
 
-  // The same before a CONNECT was accepted.
-  std::uint32_t maximum_connect_packet_size = 4096;
+  // The same before a CONNECT was accepted: a client id, a user name, a password and
+  // a will, each as long as MQTT allows.
+  std::uint32_t maximum_connect_packet_size = 512 * 1024;
 
   // From accepting a stream to its whole CONNECT; then it is closed.
   std::chrono::milliseconds connect_timeout{10'000};
