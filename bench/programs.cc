@@ -28,14 +28,16 @@ Program StartMqttrpcd(std::string& url) {
 
 Program StartMosquitto(std::string& url) {
   const std::string port = std::to_string(mqttrpc::testing::FreePort());
-  // It reads the file while it starts, which nobody can see: the file stays until
-  // the system tidies its temporary files.
   const std::filesystem::path file = std::filesystem::temp_directory_path() / ("mqttrpc-bench-" + port + ".conf");
   // No Nagle delay, and limits that do not drop what a window of 256 needs.
   std::ofstream(file) << "listener " << port << " 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"
-                      << "max_inflight_messages 1024\nmax_queued_messages 0\nlog_dest none\n";
+                      << "max_inflight_messages 1024\nmax_queued_messages 0\n"
+                      << "log_dest stdout\nlog_type information\nlog_timestamp false\nconnection_messages false\n";
   url = "mqtt://127.0.0.1:" + port;
-  return std::make_unique<ChildProcess>(std::vector<std::string>{MQTTRPC_BENCH_MOSQUITTO, "-c", file});
+  std::string ready_line;
+  Program broker = Start({"stdbuf", "-oL", MQTTRPC_BENCH_MOSQUITTO, "-c", file}, "mosquitto version", ready_line);
+  std::filesystem::remove(file);
+  return broker;
 }
 
 }  // namespace bench

@@ -16,8 +16,7 @@ using Program = std::unique_ptr<mqttrpc::testing::ChildProcess>;
 // `ready_line`. Ends the benchmark if it does not come.
 Program Start(std::vector<std::string> command, std::string_view ready, std::string& ready_line);
 
-// A broker of its own on a free port of loopback; `url` is where. Mosquitto says
-// nothing when it is ready: clients dial until it is.
+// A broker of its own on a free port of loopback; `url` is where.
 Program StartMqttrpcd(std::string& url);
 Program StartMosquitto(std::string& url);
 

@@ -15,7 +15,7 @@ void SysTopics::ForEach(absl::FunctionRef<void(std::string_view, std::string_vie
   const auto number = [&](std::string_view topic_name, std::uint64_t value) {
     visit(topic_name, mqtt::ToStd(absl::AlphaNum(value).Piece()));
   };
-  visit("$SYS/broker/version", "mqttrpc");
+  visit("$SYS/broker/version", "mqttrpc " MQTTRPC_VERSION);
   number("$SYS/broker/clients/connected", counters.connections.value());
   number("$SYS/broker/clients/disconnected", counters.sessions.value() - counters.connections.value());
   number("$SYS/broker/clients/total", counters.sessions.value());

@@ -4,6 +4,8 @@
 #include <random>
 #include <string>
 
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -131,6 +133,17 @@ TEST_F(MqttrpcdTest, EndsCleanlyAtASignal) {
     EXPECT_EQ(TcpPeer::ReasonOf(client.Receive()), mqtt::ReasonCode::kServerShuttingDown);
     EXPECT_EQ(daemon_->Wait(), 0);
   }
+}
+
+TEST_F(MqttrpcdTest, ServesThoughNobodyReadsItsLog) {
+  // Its stderr is a pipe whose only reader is itself.
+  const std::string fifo = ::testing::TempDir() + "mqttrpcd-log-" + std::to_string(getpid());
+  ChildProcess daemon({"/bin/sh", "-c",
+                       "mkfifo '" + fifo + "' && exec 9<>'" + fifo + "' && rm '" + fifo +
+                           "' && exec '" MQTTRPCD_PATH "' --listen mqtt://127.0.0.1:0 --log-level debug 2>&9 9<&-"});
+  const std::string url = daemon.WaitForLine("listening on ").value_or("");
+  constexpr int kConnections = 2'000;  // A pipe holds 64 KiB, the lines of about 500.
+  for (int i = 0; i < kConnections; ++i) ASSERT_TRUE(TcpPeer(url).Connect("me")) << i;
 }
 
 TEST_F(MqttrpcdTest, ServesOthersThroughRandomBytes) {

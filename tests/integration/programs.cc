@@ -1,5 +1,6 @@
 #include "programs.h"
 
+#include <cstdio>
 #include <fstream>
 #include <utility>
 
@@ -14,9 +15,11 @@ std::vector<std::string> LineBuffered(std::vector<std::string> command) {
   return command;
 }
 
-// A configuration file in the folder that GoogleTest gives out for such.
+// In the folder that GoogleTest gives out for such.
+std::string ConfigurationPath(int port) { return ::testing::TempDir() + "mosquitto-" + std::to_string(port) + ".conf"; }
+
 std::string MosquittoConfiguration(int port) {
-  const std::string path = ::testing::TempDir() + "mosquitto-" + std::to_string(port) + ".conf";
+  const std::string path = ConfigurationPath(port);
   std::ofstream file(path);
   file << "listener " << port << " 127.0.0.1\nallow_anonymous true\nlog_dest stdout\nlog_timestamp false\n";
   return path;
@@ -38,6 +41,7 @@ Mqttrpcd::Mqttrpcd() : BrokerProcess({MQTTRPC_MQTTRPCD, "--listen", "mqtt://127.
 
 Mosquitto::Mosquitto(int port)
     : BrokerProcess(LineBuffered({MQTTRPC_MOSQUITTO, "-c", MosquittoConfiguration(port)}), "mosquitto version") {
+  std::remove(ConfigurationPath(port).c_str());  // It has read it.
   if (ready_line_.has_value()) set_url("mqtt://127.0.0.1:" + std::to_string(port));
 }
 

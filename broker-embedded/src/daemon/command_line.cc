@@ -56,8 +56,32 @@ std::string RefusalOf(const std::string& url, bool allow_anonymous) {
 CLI::Validator Between(std::uint64_t least, std::uint64_t most) { return CLI::Range(least, most).description(""); }
 CLI::Validator Size() { return CLI::AsSizeValue(false).description(""); }
 
-void AddLimits(CLI::App& app, BrokerOptions& options, unsigned& connect_timeout_seconds, unsigned& max_qos,
-               unsigned& sys_interval_seconds) {
+// Options of types that a command line has no word for, as numbers.
+struct Numbers {
+  explicit Numbers(const BrokerOptions& options)
+      : connect_timeout_seconds(InSeconds(options.connect_timeout)),
+        write_timeout_seconds(InSeconds(options.write_timeout)),
+        sys_interval_seconds(InSeconds(options.sys_interval)),
+        max_qos(static_cast<unsigned>(options.maximum_qos)) {}
+
+  void CopyTo(BrokerOptions& options) const {
+    options.connect_timeout = std::chrono::seconds(connect_timeout_seconds);
+    options.write_timeout = std::chrono::seconds(write_timeout_seconds);
+    options.sys_interval = std::chrono::seconds(sys_interval_seconds);
+    options.maximum_qos = static_cast<mqtt::QoS>(max_qos);
+  }
+
+  static unsigned InSeconds(std::chrono::milliseconds time) {
+    return static_cast<unsigned>(std::chrono::duration_cast<std::chrono::seconds>(time).count());
+  }
+
+  unsigned connect_timeout_seconds;
+  unsigned write_timeout_seconds;
+  unsigned sys_interval_seconds;
+  unsigned max_qos;
+};
+
+void AddLimits(CLI::App& app, BrokerOptions& options, Numbers& numbers) {
   const auto add = [&app](const char* name, auto& value, const char* type, const char* help) {
     return app.add_option(name, value, help)->group("Limits")->type_name(type)->capture_default_str();
   };
@@ -70,6 +94,8 @@ void AddLimits(CLI::App& app, BrokerOptions& options, unsigned& connect_timeout_
       ->transform(Size())
       ->check(Between(1, 65'535));
   add("--max-subscriptions", options.maximum_subscriptions, "N", "Topic Filters of one client");
+  add("--max-subscription-bytes", options.maximum_subscription_bytes, "BYTES", "Memory they may take")
+      ->transform(Size());
   add("--max-queued-messages", options.maximum_queued_messages, "N",
       "Messages that may wait for one client; more are dropped");
   add("--max-queued-bytes", options.maximum_queued_bytes, "BYTES", "The same in bytes")->transform(Size());
@@ -79,7 +105,7 @@ void AddLimits(CLI::App& app, BrokerOptions& options, unsigned& connect_timeout_
   add("--max-connect-packet-size", options.maximum_connect_packet_size, "BYTES", "Largest CONNECT, its will included")
       ->transform(Size())
       ->check(Between(64, 268'435'460));
-  add("--max-qos", max_qos, "QOS", "Highest QoS taken and granted")->check(Between(0, 2));
+  add("--max-qos", numbers.max_qos, "QOS", "Highest QoS taken and granted")->check(Between(0, 2));
   add("--receive-maximum", options.receive_maximum, "N", "Unacknowledged QoS 1 and 2 messages from one client")
       ->check(Between(1, 65'535));
   add("--max-in-flight", options.maximum_in_flight, "N", "The same towards one client")->check(Between(1, 65'535));
@@ -93,10 +119,12 @@ void AddLimits(CLI::App& app, BrokerOptions& options, unsigned& connect_timeout_
   add("--max-retained-bytes", options.maximum_retained_bytes, "BYTES", "The same in bytes")->transform(Size());
   add("--topic-alias-maximum", options.topic_alias_maximum, "N", "Topic Aliases of one client; 0: none");
   add("--outgoing-topic-alias-maximum", options.outgoing_topic_alias_maximum, "N", "The same towards one client");
-  add("--sys-interval", sys_interval_seconds, "SECONDS", "Between two sendings of $SYS; 0: no $SYS")
+  add("--sys-interval", numbers.sys_interval_seconds, "SECONDS", "Between two sendings of $SYS; 0: no $SYS")
       ->check(Between(0, 86'400));
   add("--max-keep-alive", options.maximum_keep_alive, "SECONDS", "Largest Keep Alive; 0: whatever clients ask for");
-  add("--connect-timeout", connect_timeout_seconds, "SECONDS", "Until a connection must have sent its CONNECT")
+  add("--connect-timeout", numbers.connect_timeout_seconds, "SECONDS", "Until a connection must have sent its CONNECT")
+      ->check(Between(1, 3600));
+  add("--write-timeout", numbers.write_timeout_seconds, "SECONDS", "Until a client that takes nothing is disconnected")
       ->check(Between(1, 3600));
   add("--response-information", options.response_information_prefix, "TEXT",
       "Prefix of the Response Information that clients may ask for");
@@ -124,11 +152,8 @@ Verdict ReadCommandLine(int argc, char** argv, CommandLine& into) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
       ->type_name("LEVEL")
       ->capture_default_str();
-  unsigned connect_timeout_seconds =
-      static_cast<unsigned>(std::chrono::duration_cast<std::chrono::seconds>(into.broker.connect_timeout).count());
-  unsigned max_qos = static_cast<unsigned>(into.broker.maximum_qos);
-  unsigned sys_interval_seconds = static_cast<unsigned>(into.broker.sys_interval.count());
-  AddLimits(app, into.broker, connect_timeout_seconds, max_qos, sys_interval_seconds);
+  Numbers numbers(into.broker);
+  AddLimits(app, into.broker, numbers);
 
   try {
     app.parse(argc, argv);
@@ -137,9 +162,7 @@ Verdict ReadCommandLine(int argc, char** argv, CommandLine& into) {
     return Verdict{false, status == 0 ? 0 : kUsageError};
   }
   into.log_level = levels.at(log_level);
-  into.broker.connect_timeout = std::chrono::seconds(connect_timeout_seconds);
-  into.broker.maximum_qos = static_cast<mqtt::QoS>(max_qos);
-  into.broker.sys_interval = std::chrono::seconds(sys_interval_seconds);
+  numbers.CopyTo(into.broker);
   into.broker.retain_available = into.broker.maximum_retained_messages > 0;
   for (const std::string& url : into.listen) {
     if (const std::string refusal = RefusalOf(url, into.allow_anonymous); !refusal.empty()) {

@@ -1,6 +1,7 @@
 #include "spdlog_sink.h"
 
-#include <spdlog/logger.h>
+#include <spdlog/async_logger.h>
+#include <spdlog/details/thread_pool.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
 namespace mqttrpc::broker {
@@ -16,11 +17,15 @@ spdlog::level::level_enum LevelOf(mqtt::LogLevel level) {
   return spdlog::level::err;
 }
 
+constexpr std::size_t kWaitingLines = 8192;
+
 }  // namespace
 
 SpdlogSink::SpdlogSink(mqtt::LogLevel least)
     : least_(least),
-      logger_(std::make_unique<spdlog::logger>("mqttrpcd", std::make_shared<spdlog::sinks::stderr_sink_mt>())) {
+      thread_(std::make_shared<spdlog::details::thread_pool>(kWaitingLines, 1)),
+      logger_(std::make_shared<spdlog::async_logger>("mqttrpcd", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
+                                                     thread_, spdlog::async_overflow_policy::overrun_oldest)) {
   logger_->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
   logger_->set_level(LevelOf(least));
 }

@@ -7,11 +7,16 @@
 
 namespace spdlog {
 class logger;
+namespace details {
+class thread_pool;
 }
+}  // namespace spdlog
 
 namespace mqttrpc::broker {
 
-// Writes to stderr, each line with date, time and level.
+// Writes to stderr, each line with date, time and level, on a thread of its own: who
+// does not read our stderr does not stop the broker. Of the lines that wait then,
+// the oldest give way.
 class SpdlogSink final : public mqtt::LogSink {
  public:
   explicit SpdlogSink(mqtt::LogLevel least);
@@ -22,7 +27,8 @@ class SpdlogSink final : public mqtt::LogSink {
 
  private:
   const mqtt::LogLevel least_;
-  const std::unique_ptr<spdlog::logger> logger_;
+  const std::shared_ptr<spdlog::details::thread_pool> thread_;
+  const std::shared_ptr<spdlog::logger> logger_;  // Async loggers are shared with their thread.
 };
 
 }  // namespace mqttrpc::broker
