@@ -49,7 +49,9 @@ Facts Read(const absl::Status& status, absl::string_view url) {
 void Write(absl::Status& status, absl::string_view url, const Facts& facts) {
   std::string text{facts.outcome, facts.origin};
   if (facts.retry_after.has_value()) absl::StrAppend(&text, facts.retry_after->count());
-  status.SetPayload(url, absl::Cord(std::move(text)));
+  // As a view: Clang names the constructor from std::string&& otherwise than GCC 12,
+  // and so than Debian's Abseil.
+  status.SetPayload(url, absl::Cord(absl::string_view(text)));
 }
 
 char Letter(Outcome outcome) {
@@ -93,7 +95,8 @@ std::optional<std::chrono::milliseconds> RetryAfter(const absl::Status& status) 
 void AddDetail(absl::Status& status, const google::protobuf::Message& detail) {
   if (status.ok()) return;
   const std::string url = absl::StrCat(kTypeUrl, detail.GetDescriptor()->full_name());
-  status.SetPayload(url, absl::Cord(detail.SerializePartialAsString()));
+  const std::string bytes = detail.SerializePartialAsString();
+  status.SetPayload(url, absl::Cord(absl::string_view(bytes)));
 }
 
 void SetRetryAfter(absl::Status& status, std::chrono::milliseconds wait) {

@@ -1,6 +1,5 @@
 #include "network.h"
 
-#include <algorithm>
 
 #include <asio/post.hpp>
 
@@ -155,10 +154,10 @@ void Network::Heal() {
 
 void Network::DropFinished() {
   std::vector<std::shared_ptr<Cable>> finished;
-  const auto over =
-      std::stable_partition(cables_.begin(), cables_.end(), [](const auto& each) { return !each->over(); });
-  std::move(over, cables_.end(), std::back_inserter(finished));
-  cables_.erase(over, cables_.end());
+  std::erase_if(cables_, [&](const std::shared_ptr<Cable>& each) {
+    if (each->over()) finished.push_back(each);
+    return each->over();
+  });
   asio::post(executor_, [finished = std::move(finished)] {});
 }
 
