@@ -112,7 +112,8 @@ void Cable::Lane::Read(std::string_view bytes) {
 }
 
 void Cable::Lane::Take(std::string_view bytes) {
-  RecordedPacket packet = ReadPacket(bytes, direction);
+  RecordedPacket packet = ReadPacket(bytes, direction, cable.protocol_version_);
+  if (packet.kind == PacketKind::kConnect && !packet.malformed) cable.protocol_version_ = packet.protocol_version;
   packet.client = cable.client_;
   packet.connection = cable.number_;
   if (doomed) return Record(std::move(packet), "lost: cut before it");

@@ -48,6 +48,7 @@ class Cable {
   const std::string client_;
   const std::uint64_t number_;
   bool over_ = false;
+  std::uint8_t protocol_version_ = 5;  // Until CONNECT says another.
 
   // The handlers of the transports go after these.
   std::unique_ptr<Lane> to_broker_, to_client_;

@@ -1,6 +1,5 @@
 #include "network.h"
 
-
 #include <asio/post.hpp>
 
 namespace mqttrpc::testing {

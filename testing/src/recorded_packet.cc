@@ -32,6 +32,7 @@ class Copier {
   explicit Copier(RecordedPacket& into) : into_(into) {}
 
   void operator()(const mqtt::Connect& packet) {
+    into_.protocol_version = static_cast<std::uint8_t>(packet.version);
     into_.client_id = packet.client_id;
     into_.clean_start = packet.clean_start;
     into_.keep_alive = packet.keep_alive;
@@ -103,6 +104,15 @@ class Copier {
   RecordedPacket& into_;
 };
 
+absl::StatusOr<mqtt::Packet> Decode(const mqtt::Frame& frame, mqtt::Sender sender, mqtt::ProtocolVersion version) {
+  if (frame.first_byte >> 4 != static_cast<int>(PacketKind::kConnect)) {
+    return mqtt::DecodePacket(frame, sender, version);
+  }
+  auto connect = mqtt::DecodeConnect(frame);
+  if (!connect.ok()) return connect.status();
+  return mqtt::Packet(*std::move(connect));
+}
+
 void AppendProperties(std::string& line, const mqtt::Properties& properties) {
   properties.view().ForEach([&](const mqtt::PropertyView& each) { absl::StrAppend(&line, " ", PropertyText(each)); });
 }
@@ -122,9 +132,10 @@ std::string_view NameOf(PacketKind kind) {
 
 std::ostream& operator<<(std::ostream& out, PacketKind kind) { return out << NameOf(kind); }
 
-RecordedPacket ReadPacket(std::string_view bytes, Direction direction) {
+RecordedPacket ReadPacket(std::string_view bytes, Direction direction, std::uint8_t protocol_version) {
   RecordedPacket read;
   read.direction = direction;
+  read.protocol_version = protocol_version;
   read.bytes = bytes;
   const std::size_t header = HeaderSize(bytes);
   if (header == 0) return read;
@@ -133,7 +144,7 @@ RecordedPacket ReadPacket(std::string_view bytes, Direction direction) {
   frame.first_byte = static_cast<std::uint8_t>(bytes[0]);
   frame.body = mqtt::AsBytes(bytes.substr(header));
   const auto sender = direction == Direction::kToBroker ? mqtt::Sender::kClient : mqtt::Sender::kServer;
-  const auto packet = mqtt::DecodePacket(frame, sender);
+  const auto packet = Decode(frame, sender, static_cast<mqtt::ProtocolVersion>(protocol_version));
   if (packet.ok()) {
     std::visit(Copier(read), *packet);
   } else {
@@ -153,6 +164,8 @@ std::string ToString(const RecordedPacket& packet) {
   if (packet.kind == PacketKind::kConnect) {
     absl::StrAppend(&line, " client_id=", packet.client_id, " clean_start=", packet.clean_start,
                     " keep_alive=", packet.keep_alive);
+    if (packet.protocol_version == 4) line += " version=3.1.1";
+    if (packet.protocol_version == 3) line += " version=3.1";
     if (packet.has_will) line += " will:";
   }
   if (packet.kind == PacketKind::kConnAck) absl::StrAppend(&line, " session_present=", packet.session_present);

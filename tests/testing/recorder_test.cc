@@ -1,7 +1,10 @@
 // What the recorder keeps, and how it reads.
 #include "mqttrpc/testing/recorder.h"
 
+#include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -91,6 +94,77 @@ TEST_F(RecorderTest, TellsConnectionsApart) {
   EXPECT_EQ(connects[1].connection, 2u);
   ASSERT_EQ(world_.recorder().Events().size(), 3u);
   EXPECT_EQ(world_.recorder().Events()[1].what, "cut");
+}
+
+// A client of another library, or of MQTT 3: bytes on a stream of the world's.
+class ByteClient final : public mqtt::Transport::Handler {
+ public:
+  ByteClient(World& world, std::string_view name) {
+    attempt_ = world.connector(name).Connect(mqtt::Endpoint(), world.io().get_executor(), [this](auto transport) {
+      transport_ = *std::move(transport);
+      transport_->Start(*this);
+    });
+    world.RunUntilQuiet();
+  }
+
+  void Send(World& world, std::string_view bytes) {
+    const auto piece = std::as_bytes(std::span(bytes));
+    transport_->Write(std::span(&piece, 1));
+    world.RunUntilQuiet();
+  }
+
+  void OnBytes(std::span<const std::byte>) override {}
+  void OnWritten() override {}
+  void OnClosed(absl::Status) override {}
+
+ private:
+  std::unique_ptr<mqtt::Connector::Attempt> attempt_;
+  std::unique_ptr<mqtt::Transport> transport_;
+};
+
+constexpr std::string_view kConnect311("\x10\x0F\x00\x04MQTT\x04\x02\x00\x3C\x00\x03old", 17);
+
+TEST_F(RecorderTest, ReadsClientsOfMqtt3) {
+  ByteClient old(world_, "old");
+  old.Send(world_, kConnect311);
+  old.Send(world_, {"\x82\x09\x00\x07\x00\x04news\x01", 11});
+  mqtt::Message message("news", "rain");
+  message.properties.Set(mqtt::property::kContentType, "text/plain");
+  ASSERT_TRUE(world_.Run(lamp_.Publish(message)).ok());
+  old.Send(world_, {"\x40\x02\x00\x01", 4});
+  old.Send(world_, {"\xA2\x08\x00\x08\x00\x04news", 10});
+  EXPECT_THAT(world_.recorder().From("old"),
+              ElementsAre(OfKind(PacketKind::kConnect), AllOf(OfKind(PacketKind::kSubscribe), WithFilter("news")),
+                          AllOf(OfKind(PacketKind::kPubAck), WithPacketId(1)),
+                          AllOf(OfKind(PacketKind::kUnsubscribe), WithFilter("news"))));
+  EXPECT_THAT(world_.recorder().To("old"),
+              ElementsAre(AllOf(OfKind(PacketKind::kConnAck), HasReason(mqtt::ReasonCode::kSuccess)),
+                          AllOf(OfKind(PacketKind::kSubAck), HasReason(mqtt::ReasonCode::kGrantedQoS1)),
+                          AllOf(IsPublish("news", "rain"), WithQoS(mqtt::QoS::kAtLeastOnce)),
+                          AllOf(OfKind(PacketKind::kUnsubAck), WithPacketId(8))));
+  EXPECT_THAT(world_.recorder().ToString(), HasSubstr("old > CONNECT client_id=old clean_start=1 keep_alive=60 "
+                                                      "version=3.1.1\n"));
+}
+
+TEST_F(RecorderTest, TellsRefusalsOfMqtt3AsReasonCodes) {
+  ByteClient old(world_, "old");
+  // No client id, and a session that should last.
+  old.Send(world_, {"\x10\x0C\x00\x04MQTT\x04\x00\x00\x3C\x00\x00", 14});
+  EXPECT_THAT(world_.recorder().To("old"),
+              ElementsAre(AllOf(OfKind(PacketKind::kConnAck), HasReason(mqtt::ReasonCode::kClientIdentifierNotValid))));
+}
+
+TEST_F(RecorderTest, LetsFaultsFindPacketsOfMqtt3) {
+  ByteClient old(world_, "old");
+  world_.faults().To("old").Nth(1, PacketKind::kPublish).Drop();
+  old.Send(world_, kConnect311);
+  old.Send(world_, {"\x82\x09\x00\x07\x00\x04news\x00", 11});
+  for (const char* payload : {"lost", "kept"})
+    ASSERT_TRUE(world_.Run(lamp_.Publish(mqtt::Message("news", payload))).ok());
+  const auto published = world_.recorder().To("old", PacketKind::kPublish);
+  ASSERT_THAT(published, ElementsAre(IsPublish("news", "lost"), IsPublish("news", "kept")));
+  EXPECT_EQ(published[0].fault, "dropped");
+  EXPECT_EQ(published[1].fault, "");
 }
 
 // Whole packets that are none, bytes that never become one, half a packet.

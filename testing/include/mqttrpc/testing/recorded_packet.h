@@ -57,6 +57,11 @@ struct RecordedPacket {
   // Not decodable although whole: only `kind` and `bytes` tell of it.
   bool malformed = false;
 
+  // The connection's, as its CONNECT said: 5, 4 (MQTT 3.1.1) or 3 (MQTT 3.1). Packets of
+  // MQTT 3 have no properties; their return codes are told as the Reason Codes that
+  // mean the same.
+  std::uint8_t protocol_version = 5;
+
   std::uint16_t packet_id = 0;
 
   // PUBLISH:
@@ -92,8 +97,9 @@ struct RecordedPacket {
 std::string ToString(const RecordedPacket& packet);
 std::ostream& operator<<(std::ostream& out, const RecordedPacket& packet);
 
-// Reads `bytes`, one whole packet that went in `direction`. Never fails: what
-// cannot be read is `malformed`.
-RecordedPacket ReadPacket(std::string_view bytes, Direction direction);
+// Reads `bytes`, one whole packet that went in `direction` on a connection of
+// `protocol_version`, which a CONNECT says itself. Never fails: what cannot be read is
+// `malformed`.
+RecordedPacket ReadPacket(std::string_view bytes, Direction direction, std::uint8_t protocol_version = 5);
 
 }  // namespace mqttrpc::testing
