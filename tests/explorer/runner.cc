@@ -104,6 +104,7 @@ void Runner::Run() {
   }
   Heal();
   Probe();
+  CheckNothingUnderWay();
   over_ = true;
 }
 
@@ -245,6 +246,17 @@ void Runner::Probe() {
   Quiet();
 }
 
+// Each flow has come to its end, on both sides.
+void Runner::CheckNothingUnderWay() {
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    const mqtt::ClientStatistics now = seats_[i].client->statistics();
+    if (now.queued_messages + now.in_flight + now.unacknowledged + seats_[i].under_way.size() == 0) continue;
+    findings_.push_back(absl::StrCat("stuck: at the end ", history_.clients[i].name, " has ", now.queued_messages,
+                                     " messages queued, ", now.in_flight, " sent and ", now.unacknowledged,
+                                     " received unacknowledged; the broker has sent it ", seats_[i].under_way.size()));
+  }
+}
+
 void Runner::OnMessage(int index, const mqtt::MessageView& message) {
   if (over_) return;
   Event& event = Add(Kind::kDelivered, index);
@@ -269,12 +281,16 @@ void Runner::OnFromClient(int index, const testing::RecordedPacket& packet) {
   if (packet.kind == PacketKind::kConnect) {
     seat.connection = packet.connection;
     seat.requests.clear();
+    seat.under_way.clear();
     Event& event = Add(Kind::kConnect, index);
     event.connection = packet.connection;
     event.clean_start = packet.clean_start;
     return;
   }
   if (packet.connection != seat.connection) return;
+  const bool ends_flow = packet.kind == PacketKind::kPubAck || packet.kind == PacketKind::kPubComp ||
+                         (packet.kind == PacketKind::kPubRec && mqtt::IsError(packet.reason));
+  if (ends_flow) seat.under_way.erase(packet.packet_id);
   if (packet.kind == PacketKind::kPublish) {
     const int number = NumberIn(packet.properties);
     if (number >= 0) Add(Kind::kSending, index).message = number;
@@ -306,6 +322,7 @@ void Runner::OnToClient(int index, const testing::RecordedPacket& packet) {
     event.connection = packet.connection;
     event.session_present = packet.session_present;
   } else if (packet.kind == PacketKind::kPublish) {
+    if (packet.qos != QoS::kAtMostOnce) seat.under_way.insert(packet.packet_id);
     Event& event = Add(Kind::kSent, index);
     event.message = NumberIn(packet.properties);
     event.qos = packet.qos;

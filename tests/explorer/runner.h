@@ -32,6 +32,7 @@ class Runner {
     std::uint64_t connection = 0;                                         // The last that sent CONNECT.
     std::set<std::uint64_t> ended;                                        // Whose end the broker saw.
     std::map<std::uint16_t, std::pair<std::string, mqtt::QoS>> requests;  // By packet id, of `connection`.
+    std::set<std::uint16_t> under_way;  // Packet ids of the broker's messages on `connection`, unacknowledged.
   };
 
   int AddSeat(const ClientPlan& plan);
@@ -45,6 +46,7 @@ class Runner {
   void Quiet();
   void Heal();
   void Probe();
+  void CheckNothingUnderWay();
 
   void OnPacket(const testing::RecordedPacket& packet);
   void OnFromClient(int index, const testing::RecordedPacket& packet);
