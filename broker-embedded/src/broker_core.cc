@@ -1,5 +1,8 @@
 #include "broker_core.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <absl/strings/escaping.h>
 
 #include "mqttrpc/mqtt/status.h"
@@ -41,17 +44,17 @@ ReasonCode BrokerCore::Publish(const MessageRef& message, const Subscriber* from
   return ReasonCode::kSuccess;
 }
 
-void BrokerCore::DeliverRetained(Session& session, std::string_view topic_filter,
-                                 const SubscriptionOptions& subscription, mqtt::TimePoint at) {
-  const auto deliver = [&](const MessageRef& message) {
-    Delivery delivery(message, std::min(message->qos(), subscription.qos));
-    delivery.retain = true;  // MQTT-3.3.1-8
-    if (subscription.identifier != 0) delivery.identifiers.push_back(subscription.identifier);
-    session.Deliver(std::move(delivery));
-    ++work;
+bool BrokerCore::DeliverRetained(Session& session, mqtt::TimePoint at) {
+  constexpr std::size_t kLeast = 16;  // However busy the turn: everyone gets on.
+  bool room = true;
+  const auto take = [&](Delivery& delivery) {
+    room = session.WantsRetained(delivery);
+    if (room) session.Deliver(std::move(delivery));
+    return room;
   };
-  work += retained.Match(topic_filter, at, deliver);
-  sys.Match(topic_filter, at, deliver);
+  const std::size_t left = work < kWorkPerTurn ? kWorkPerTurn - work : 0;
+  work += session.retained_scans().Run(retained, at, std::max(left, kLeast), take);
+  return room && !session.retained_scans().empty();
 }
 
 mqtt::TimePoint BrokerCore::next_deadline() const {

@@ -46,10 +46,9 @@ struct BrokerCore {
   // is its publisher; null if that is gone. Returns the Reason Code for PUBACK.
   mqtt::ReasonCode Publish(const MessageRef& message, const Subscriber* from, mqtt::TimePoint at);
 
-  // Queues the retained messages that `topic_filter` is for (3.3.1.3), and the
-  // values under $SYS.
-  void DeliverRetained(Session& session, std::string_view topic_filter, const SubscriptionOptions& subscription,
-                       mqtt::TimePoint at);
+  // Queues what waits in the session's retained_scans(), as far as it has room and the
+  // turn has work left. Returns whether more could follow in the next turn.
+  bool DeliverRetained(Session& session, mqtt::TimePoint at);
 
   // Everything of the core that waits for a time.
   mqtt::TimePoint next_deadline() const;

@@ -18,7 +18,10 @@ bool IsReservedTopic(std::string_view topic_name) {
 }
 
 absl::Status CheckConnect(const mqtt::Connect& connect, const BrokerOptions& options) {
-  if (connect.version != mqtt::ProtocolVersion::k5 && connect.client_id.empty() && !connect.clean_start) {
+  if (connect.version == mqtt::ProtocolVersion::k31 && connect.client_id.empty()) {  // MQTT 3.1: 3.1
+    return mqtt::StatusFrom(ReasonCode::kClientIdentifierNotValid, "MQTT 3.1 has no empty client id");
+  }
+  if (connect.version == mqtt::ProtocolVersion::k311 && connect.client_id.empty() && !connect.clean_start) {
     return mqtt::StatusFrom(ReasonCode::kClientIdentifierNotValid,  // MQTT 3.1.1: MQTT-3.1.3-8
                             "an empty client id wants Clean Session 1");
   }
@@ -101,10 +104,15 @@ mqtt::ProtocolVersion AnswerVersionOf(const mqtt::Frame& frame) {
   const std::string_view body = mqtt::AsText(frame.body);
   using namespace std::string_view_literals;
   if (body.starts_with("\0\6MQIsdp"sv)) return mqtt::ProtocolVersion::k31;
-  if (body.starts_with("\0\4MQTT"sv) && body.size() > 6 && static_cast<unsigned char>(body[6]) < 5) {
-    return mqtt::ProtocolVersion::k311;
-  }
-  return mqtt::ProtocolVersion::k5;
+  constexpr std::size_t kLevel = 6;  // Where the protocol's version stands.
+  if (!body.starts_with("\0\4MQTT"sv) || body.size() <= kLevel || body[kLevel] == 5) return mqtt::ProtocolVersion::k5;
+  // Of a version that nobody knows, the layout tells who would understand: a bridge of
+  // mosquitto asks with 0x84, and asks again with 4 when it is answered in MQTT 3.1.1.
+  std::string as_v5(body);
+  as_v5[kLevel] = 5;
+  const bool reads_as_v5 = mqtt::DecodeConnect(mqtt::Frame{frame.first_byte, mqtt::AsBytes(as_v5)}).ok();
+  return reads_as_v5 && static_cast<unsigned char>(body[kLevel]) > 5 ? mqtt::ProtocolVersion::k5
+                                                                     : mqtt::ProtocolVersion::k311;
 }
 
 ReasonCode ForConnAck(ReasonCode code) {

@@ -40,27 +40,36 @@ RetainedStore::Outcome RetainedStore::Set(const MessageRef& message) {
   return Outcome::kStored;
 }
 
-std::size_t RetainedStore::Match(std::string_view topic_filter, mqtt::TimePoint now,
-                                 absl::FunctionRef<void(const MessageRef&)> visit) const {
-  const auto show = [&](const Entry& entry) {
-    if (!entry.message->ExpiredAt(now)) visit(entry.message);
-  };
+std::size_t RetainedStore::Match(std::string_view topic_filter, mqtt::TimePoint now, Cursor& cursor, std::size_t most,
+                                 absl::FunctionRef<bool(const MessageRef&)> visit) const {
+  const auto shown = [&](const Entry& entry) { return entry.message->ExpiredAt(now) || visit(entry.message); };
   const std::size_t wildcard = topic_filter.find_first_of("+#");
   if (wildcard == std::string_view::npos) {
-    if (const auto found = messages_.find(topic_filter); found != messages_.end()) show(found->second);
+    const auto found = messages_.find(topic_filter);
+    cursor.done = found == messages_.end() || shown(found->second);
     return 1;
   }
   std::size_t looked_at = 1;
   const std::string_view prefix = topic_filter.substr(0, wildcard);
-  // "a/#" is for "a" too (4.7.1.2), which stands apart from what begins with "a/".
-  if (!prefix.empty() && topic_filter[wildcard] == '#') {
-    const auto parent = messages_.find(prefix.substr(0, prefix.size() - 1));
-    if (parent != messages_.end()) show(parent->second);
+  if (!cursor.begun) {
+    // "a/#" is for "a" too (4.7.1.2), which stands apart from what begins with "a/".
+    if (!prefix.empty() && topic_filter[wildcard] == '#') {
+      const auto parent = messages_.find(prefix.substr(0, prefix.size() - 1));
+      if (parent != messages_.end() && !shown(parent->second)) return looked_at;
+    }
+    cursor.begun = true;
   }
-  for (auto each = messages_.lower_bound(prefix); each != messages_.end() && each->first.starts_with(prefix); ++each) {
+  auto each = cursor.after.empty() ? messages_.lower_bound(prefix) : messages_.upper_bound(cursor.after);
+  const std::string* last = nullptr;
+  for (; each != messages_.end() && each->first.starts_with(prefix); ++each) {
+    if (looked_at >= most || (mqtt::Matches(topic_filter, each->first) && !shown(each->second))) {  // MQTT-4.7.2-1
+      if (last != nullptr) cursor.after = *last;
+      return looked_at;
+    }
     ++looked_at;
-    if (mqtt::Matches(topic_filter, each->first)) show(each->second);  // MQTT-4.7.2-1
+    last = &each->first;
   }
+  cursor.done = true;
   return looked_at;
 }
 

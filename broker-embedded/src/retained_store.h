@@ -37,11 +37,19 @@ class RetainedStore {
   // Puts `message` in the place of the one with its Topic Name (MQTT-3.3.1-5).
   Outcome Set(const MessageRef& message);
 
+  // How far a Match() has come.
+  struct Cursor {
+    bool done = false;
+    bool begun = false;
+    std::string after;  // The last Topic Name looked at; empty: none.
+  };
+
   // Calls `visit`, in the order of Topic Names, for each message that is for
-  // `topic_filter` (checked, not shared) and not expired. Returns how many it
-  // looked at.
-  std::size_t Match(std::string_view topic_filter, mqtt::TimePoint now,
-                    absl::FunctionRef<void(const MessageRef&)> visit) const;
+  // `topic_filter` (checked, not shared) and not expired: from `cursor` on, until
+  // `visit` refuses one, which then comes again, or `most` were looked at. Returns how
+  // many were. The store may change between two calls.
+  std::size_t Match(std::string_view topic_filter, mqtt::TimePoint now, Cursor& cursor, std::size_t most,
+                    absl::FunctionRef<bool(const MessageRef&)> visit) const;
 
   mqtt::TimePoint next_expiry() const { return expiries_.Next(); }
   void RemoveExpired(mqtt::TimePoint now);

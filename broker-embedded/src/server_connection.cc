@@ -20,6 +20,10 @@ constexpr std::chrono::seconds kFarewell{5};
 // A client whose write has been under way for longer takes nothing at the moment.
 constexpr std::chrono::seconds kStall{1};
 
+bool IsConnect(std::uint8_t first_byte) { return first_byte >> 4 == static_cast<int>(mqtt::PacketType::kConnect); }
+
+absl::Status NotAConnect() { return mqtt::StatusFrom(ReasonCode::kProtocolError, "the first packet is not a CONNECT"); }
+
 }  // namespace
 
 ServerConnection::ServerConnection(BrokerCore& core, Waker& waker, std::string peer, mqtt::TimePoint now)
@@ -41,6 +45,9 @@ ServerConnection::~ServerConnection() {
 void ServerConnection::OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint now) {
   if (finished()) return;
   core_.counters.bytes_received.Add(bytes.size());
+  if (state_ == State::kAwaitingConnect && tail_bytes_ == 0 && !IsConnect(static_cast<std::uint8_t>(bytes.front()))) {
+    return Refuse(NotAConnect(), now);  // Whatever it speaks, it may not be long enough for a packet.
+  }
   frames_.Feed(bytes);
   HandleFrames(now);
 }
@@ -95,9 +102,7 @@ void ServerConnection::HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now
 
 // MQTT-3.1.0-1: the first packet is a CONNECT.
 absl::Status ServerConnection::HandleFirst(const mqtt::Frame& frame, mqtt::TimePoint now) {
-  if (frame.first_byte >> 4 != static_cast<int>(mqtt::PacketType::kConnect)) {
-    return mqtt::StatusFrom(ReasonCode::kProtocolError, "the first packet is not a CONNECT");
-  }
+  if (!IsConnect(frame.first_byte)) return NotAConnect();
   const auto connect = mqtt::DecodeConnect(frame);
   if (connect.ok()) {
     const bool named = connect->properties.Has(mqtt::PropertyId::kAuthenticationMethod);
@@ -221,6 +226,9 @@ void ServerConnection::OnStreamEnd(const absl::Status& why, mqtt::TimePoint now)
 }
 
 void ServerConnection::Collect(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather) {
+  if (session_ != nullptr && !session_->retained_scans().empty() && core_.DeliverRetained(*session_, now)) {
+    waker_.Wake();
+  }
   writer_.Collect(session_ == nullptr ? nullptr : &session_->outbox(), now, gather);
   if (session_ == nullptr || session_->shares().empty()) return;
   // What expired in the queue has left room that no acknowledgement tells of.

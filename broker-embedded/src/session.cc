@@ -17,7 +17,8 @@ Session::Session(BrokerCore& core, std::string client_id)
       client_id_(std::move(client_id)),
       outbox_(Outbox::Limits(core.options.maximum_queued_messages, core.options.maximum_queued_bytes,
                              core.options.maximum_in_flight),
-              core.budget, core.counters) {
+              core.budget, core.counters),
+      retained_scans_(core.budget) {
   core_.budget.Take(CostOf(client_id_));
 }
 
@@ -33,6 +34,13 @@ void Session::Detach() {
   peer_ = nullptr;
   core_.router.Redistribute(outbox_.TakeShared());
   outbox_.Detach();
+  retained_scans_.RemoveQoS0();
+}
+
+bool Session::WantsRetained(const Delivery& delivery) const {
+  constexpr std::size_t kAhead = 1000;  // In the queue, for one write after the other.
+  return peer_ != nullptr && !peer_->Stalled() && outbox_.waiting_messages() < kAhead && outbox_.HasRoomFor(delivery) &&
+         !core_.budget.exhausted();
 }
 
 Outbox::Outcome Session::Deliver(Delivery delivery) {

@@ -11,6 +11,7 @@
 #include "mqttrpc/mqtt/deadline_queue.h"
 #include "mqttrpc/mqtt/reason_code.h"
 #include "outbox.h"
+#include "retained_scans.h"
 #include "router.h"
 
 namespace mqttrpc::broker {
@@ -51,6 +52,11 @@ class Session final : public RouteTarget, public mqtt::DeadlineQueue::Entry {
   SessionPeer* peer() const { return peer_; }
 
   Outbox& outbox() { return outbox_; }
+  RetainedScans& retained_scans() { return retained_scans_; }
+
+  // Whether it is time for `delivery` of a retained message: those wait where they are
+  // rather than in the queue.
+  bool WantsRetained(const Delivery& delivery) const;
 
   // QoS 2 from the client (4.3.3): which identifiers were received and not released.
   bool IsUnreleased(mqtt::PacketId packet_id) const { return unreleased_.contains(packet_id); }
@@ -70,6 +76,7 @@ class Session final : public RouteTarget, public mqtt::DeadlineQueue::Entry {
   BrokerCore& core_;
   const std::string client_id_;
   Outbox outbox_;
+  RetainedScans retained_scans_;
   SessionPeer* peer_ = nullptr;
   bool dropping_ = false;  // Its queue is full, and the log knows.
   absl::flat_hash_set<mqtt::PacketId> unreleased_;

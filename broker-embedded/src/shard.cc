@@ -130,6 +130,8 @@ void Shard::Flush() {
 
 void Shard::FlushAwake() {
   const mqtt::TimePoint now = Now();
+  core_.now = now;
+  core_.work = 0;
   flushing_.swap(awake_);
   for (Link* link : flushing_) {
     if (link->Flush(now, gather_)) {

@@ -1,4 +1,4 @@
-// A hash map from text that is looked up by std::string_view without a copy.
+// A hash map from text, and a set of it, looked up by std::string_view without a copy.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/hash/hash.h>
 
 namespace mqttrpc::broker {
@@ -20,5 +21,7 @@ struct TextHash {
 
 template <typename T>
 using TextMap = absl::flat_hash_map<std::string, T, TextHash, std::equal_to<>>;
+
+using TextSet = absl::flat_hash_set<std::string, TextHash, std::equal_to<>>;
 
 }  // namespace mqttrpc::broker

@@ -36,9 +36,9 @@ void ClientCore::Start(TimePoint now) {
   Dial(now);
 }
 
-void ClientCore::Publish(PublishOperation operation) {
+void ClientCore::Publish(PublishOperation operation, TimePoint now) {
   if (!gave_up_.ok()) return work_.Finish(operation.done, gave_up_);
-  publisher_.Add(std::move(operation), phase_ == Phase::kConnected);
+  publisher_.Add(std::move(operation), phase_ == Phase::kConnected, now);
 }
 
 void ClientCore::Subscribe(SubscribeOperation operation) {

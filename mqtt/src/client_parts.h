@@ -26,9 +26,10 @@ struct PublishOperation {
 
   OperationId id = 0;
   Message message;
-  Completion<CodeResult> done;  // Empty once cancelled: the flow goes on, nobody is told.
-  TimePoint sent_at = kNever;   // On this connection, and unanswered since.
-  bool on_wire = false;         // On this connection: it takes part of the send quota.
+  Completion<CodeResult> done;    // Empty once cancelled: the flow goes on, nobody is told.
+  TimePoint sent_at = kNever;     // On this connection, and unanswered since.
+  TimePoint expires_at = kNever;  // By its Message Expiry Interval.
+  bool on_wire = false;           // On this connection: it takes part of the send quota.
 
   // QoS 2: when its PUBREC came, counted from 1; PUBREL is due or sent, and the
   // message itself is no longer kept.

@@ -1,6 +1,7 @@
 #include "publisher.h"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <utility>
 
@@ -25,7 +26,7 @@ absl::Status CheckMessage(const Message& message) {
 
 }  // namespace
 
-void Publisher::Add(PublishOperation operation, bool connected) {
+void Publisher::Add(PublishOperation operation, bool connected, TimePoint now) {
   if (absl::Status status = CheckMessage(operation.message); !status.ok()) {
     return work_.Finish(operation.done, std::move(status));
   }
@@ -41,6 +42,8 @@ void Publisher::Add(PublishOperation operation, bool connected) {
                                             options_.maximum_queued_messages, ", ", queued_bytes_, " + ", bytes,
                                             " bytes of at most ", options_.maximum_queued_bytes)));
   }
+  const std::uint32_t expiry = operation.message.properties.view().Get(property::kMessageExpiryInterval).value_or(0);
+  if (expiry != 0) operation.expires_at = now + std::chrono::seconds(expiry);
   const OperationId id = operation.id;
   queue_.push_back(std::move(operation));
   queued_bytes_ += bytes;
@@ -147,8 +150,23 @@ absl::Status Publisher::EncodeWithin(const Publish& publish) {
                     absl::StrCat("packet is ", size, " bytes; broker takes ", work_.limits.maximum_packet_size));
 }
 
+// A Message Expiry Interval counts from Publish(): what waited here is taken off it (3.3.2.3.3).
+bool Publisher::ExpiredWaiting(PublishOperation& operation) {
+  if (operation.expires_at == kNever) return false;
+  if (operation.expires_at <= work_.now) {
+    ++work_.statistics.dropped_expired;
+    Finish(operation, absl::DeadlineExceededError(absl::StrCat("message to ", operation.message.topic_name,
+                                                               " expired while it waited in the client")));
+    return true;
+  }
+  const auto left = std::chrono::ceil<std::chrono::seconds>(operation.expires_at - work_.now).count();
+  operation.message.properties.Set(property::kMessageExpiryInterval, static_cast<std::uint32_t>(left));
+  return false;
+}
+
 // Takes the operation out of the queue, unless all Packet Identifiers are in use.
 bool Publisher::SendNew(PublishOperation& operation) {
+  if (ExpiredWaiting(operation)) return true;
   if (operation.message.qos == QoS::kAtMostOnce) {
     if (absl::Status status = Encode(operation, 0, false); !status.ok()) {  // MQTT-4.3.1-1
       Finish(operation, std::move(status));

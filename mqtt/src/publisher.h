@@ -19,7 +19,7 @@ class Publisher {
   Publisher(const ClientOptions& options, ClientWork& work) : options_(options), work_(work) {}
 
   // Queues it, or refuses it at once.
-  void Add(PublishOperation operation, bool connected);
+  void Add(PublishOperation operation, bool connected, TimePoint now);
 
   // Sends what quota and buffer allow. `everything`: never mind the buffer.
   void Pump(bool everything = false);
@@ -71,6 +71,7 @@ class Publisher {
   absl::Status CheckAgainstLimits(const Message& message) const;
   absl::Status Encode(const PublishOperation& operation, PacketId packet_id, bool dup);
   absl::Status EncodeWithin(const Publish& publish);
+  bool ExpiredWaiting(PublishOperation& operation);
   bool SendNew(PublishOperation& operation);
   void Finish(PublishOperation& operation, CodeResult result);
 

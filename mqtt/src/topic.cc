@@ -30,7 +30,7 @@ Fault PlainFilterFault(std::string_view rest) {
   if (rest.empty()) return FilterFault("is empty");  // MQTT-4.7.3-1
   std::size_t levels = 0;
   for (bool more = true; more;) {
-    if (++levels > kMaximumTopicLevels) return FilterFault("has more than 128 levels");
+    if (++levels > kMaximumTopicLevels) return FilterFault("has more than 256 levels");
     const std::string_view level = TakeLevel(rest, more);
     if (level == "+" || (level == "#" && !more)) continue;
     if (level.find('#') != std::string_view::npos) return FilterFault("has a '#' before its end");  // MQTT-4.7.1-1
@@ -60,7 +60,7 @@ Fault TopicNameFault(std::string_view topic_name) {
     if (IsWildcard(c)) return NameFault("has a wildcard");  // MQTT-3.3.2-2, MQTT-4.7.0-1
     levels += c == '/' ? 1 : 0;
   }
-  return levels > kMaximumTopicLevels ? NameFault("has more than 128 levels") : Fault();
+  return levels > kMaximumTopicLevels ? NameFault("has more than 256 levels") : Fault();
 }
 
 Fault TopicFilterFault(std::string_view topic_filter) {

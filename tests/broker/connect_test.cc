@@ -150,6 +150,13 @@ TEST_F(BrokerConnectTest, WantsConnectFirst) {  // MQTT-3.1.0-1
   EXPECT_TRUE(client->closed());
 }
 
+TEST_F(BrokerConnectTest, NeedsNoWholePacketToSeeThatItIsNotMqtt) {
+  auto client = NewClient();
+  client->SendBytes("GET / HTTP/1.1\r\n");
+  Settle();
+  EXPECT_TRUE(client->closed());
+}
+
 TEST_F(BrokerConnectTest, WantsConnectOnce) {  // MQTT-3.1.0-2
   auto client = Connected("me");
   Send(*client, ConnectAs("me"));

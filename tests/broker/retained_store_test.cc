@@ -49,10 +49,13 @@ class RetainedStoreTest : public ::testing::Test {
   // "topic_name=payload" of each, as visited.
   std::vector<std::string> Match(std::string_view topic_filter) {
     std::vector<std::string> found;
-    looked_at_ = store().Match(topic_filter, now_, [&](const MessageRef& message) {
+    RetainedStore::Cursor cursor;
+    looked_at_ = store().Match(topic_filter, now_, cursor, 1'000'000, [&](const MessageRef& message) {
       std::string& each = found.emplace_back(message->topic_name());
       each.append("=").append(message->payload());
+      return true;
     });
+    EXPECT_TRUE(cursor.done);
     return found;
   }
   std::size_t looked_at() const { return looked_at_; }  // By the last Match().
@@ -234,6 +237,38 @@ TEST_F(RetainedStoreTest, FindsWhatTheRulesOfMatchingSay) {
     ASSERT_EQ(Match(topic_filter), expected) << topic_filter;
     ASSERT_LE(looked_at(), store().size() + 1);
   }
+}
+
+// In pieces, each as small as can be: what is found is the same.
+TEST_F(RetainedStoreTest, GoesOnWhereItStopped) {
+  for (const char* topic_name : {"a", "a/b", "a/c", "b", "b/c"}) Set(topic_name, "x");
+  RetainedStore::Cursor cursor;
+  std::vector<std::string> found;
+  for (bool refuse = false; !cursor.done; refuse = !refuse) {
+    store().Match("a/#", now_, cursor, 2, [&](const MessageRef& message) {
+      if (!refuse) found.emplace_back(message->topic_name());
+      return !refuse;
+    });
+  }
+  EXPECT_THAT(found, ElementsAre("a", "a/b", "a/c"));
+}
+
+TEST_F(RetainedStoreTest, GoesOnThoughTheStoreChanged) {
+  for (const char* topic_name : {"a", "b", "c"}) Set(topic_name, "x");
+  RetainedStore::Cursor cursor;
+  std::vector<std::string> found;
+  const auto visit = [&](const MessageRef& message) {
+    found.emplace_back(message->topic_name());
+    return true;
+  };
+  store().Match("#", now_, cursor, 3, visit);
+  EXPECT_THAT(found, ElementsAre("a", "b"));
+  Set("b", "");  // Where it stands.
+  Set("aa", "x");
+  Set("bb", "x");
+  store().Match("#", now_, cursor, 100, visit);
+  EXPECT_THAT(found, ElementsAre("a", "b", "bb", "c"));
+  EXPECT_TRUE(cursor.done);
 }
 
 }  // namespace

@@ -138,6 +138,55 @@ TEST_F(BrokerRetainedTest, ChecksTheSizeAgainForEachSubscriber) {  // MQTT-3.1.2
   EXPECT_EQ(subscriber->waiting(), 0u);
 }
 
+// More than a queue may hold, and than one turn looks at.
+TEST_F(BrokerRetainedTest, GivesAllOfThemHoweverMany) {
+  constexpr int kMessages = 30'000;
+  options_.maximum_queued_messages = 100;
+  options_.maximum_in_flight = 65'535;
+  auto publisher = Connected("publisher");
+  for (int i = 0; i < kMessages; ++i) {
+    const std::string topic_name = "t/" + std::to_string(i);
+    Publish publish = PublishOf(topic_name, "x", static_cast<mqtt::PacketId>(1 + i % 500));
+    publish.retain = true;
+    publisher->Send(publish);
+    if (i % 500 == 499) Settle();
+  }
+  for (const mqtt::QoS qos : {mqtt::QoS::kAtMostOnce, mqtt::QoS::kAtLeastOnce}) {
+    auto subscriber = Connected("subscriber");
+    Subscribe(*subscriber, "+/#", qos);
+    EXPECT_EQ(subscriber->waiting(), static_cast<std::size_t>(kMessages));
+  }
+  EXPECT_EQ(broker().statistics().messages_dropped, 0u);
+}
+
+TEST_F(BrokerRetainedTest, GivesTheRestAfterTheClientCameBack) {
+  constexpr int kMessages = 50;
+  options_.maximum_queued_messages = 10;
+  auto publisher = Connected("publisher");
+  for (int i = 0; i < kMessages; ++i) Retain(*publisher, "t/" + std::to_string(100 + i), "x");
+  mqtt::Properties properties;
+  properties.Set(property::kSessionExpiryInterval, 600u);
+  properties.Set(property::kReceiveMaximum, std::uint16_t{1});
+  mqtt::Connect connect = ConnectAs("subscriber");
+  connect.properties = properties;
+  auto subscriber = Connected(connect);
+  Subscribe(*subscriber, "t/#");
+  EXPECT_EQ(subscriber->Next<Publish>().topic_name, "t/100");
+  subscriber->Drop();
+  Settle();
+  connect.clean_start = false;
+  properties.Set(property::kReceiveMaximum, std::uint16_t{100});
+  connect.properties = properties;
+  subscriber = Connected(connect);
+  for (int i = 0; i < kMessages; ++i) {
+    const auto message = subscriber->Next<Publish>();
+    ASSERT_EQ(message.topic_name, "t/" + std::to_string(100 + i));
+    mqtt::PubAck ack;
+    ack.packet_id = message.packet_id;
+    Send(*subscriber, ack);
+  }
+}
+
 TEST_F(BrokerRetainedTest, TellsItsFiguresUnderSys) {
   auto subscriber = Connected("subscriber");
   Subscribe(*subscriber, "$SYS/broker/clients/connected");

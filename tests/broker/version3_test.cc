@@ -97,6 +97,18 @@ TEST_F(BrokerVersion3Test, RefusesAnEmptyClientIdThatWouldLast) {  // 3.1.1: MQT
   EXPECT_TRUE(client->closed());
 }
 
+TEST_F(BrokerVersion3Test, RefusesAnEmptyClientIdOfMqtt31) {
+  auto client = ConnectV3("10 ( <MQIsdp> 03 02 003C <> )", "20 ( 00 02 )");
+  EXPECT_TRUE(client->closed());
+}
+
+// A bridge of mosquitto asks with 0x84, and again with 4 when it is answered so.
+TEST_F(BrokerVersion3Test, AnswersVersionsThatItDoesNotKnowInTheirLayout) {
+  EXPECT_TRUE(ConnectV3("10 ( <MQTT> 84 02 003C <b> )", "20 ( 00 01 )")->closed());
+  EXPECT_TRUE(ConnectV3("10 ( <MQTT> 06 02 003C <b> )", "20 ( 00 01 )")->closed());
+  EXPECT_TRUE(ConnectV3("10 ( <MQTT> 00 02 003C <b> )", "20 ( 00 01 )")->closed());
+}
+
 TEST_F(BrokerVersion3Test, TakesAnEmptyClientIdThatWillNotLast) {  // 3.1.1: MQTT-3.1.3-6
   CleanV3("");
 }

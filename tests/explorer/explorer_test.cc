@@ -102,6 +102,8 @@ std::vector<Planted> ThatCanBeFound() {
       {"AnExpiryNotCountedDown", planted::StopsExpiry, "expired"},
       {"AQoSLowered", planted::LowersQoS, "unexpected", 1},
       {"ATopicChanged", planted::Renames, "unexpected"},
+      {"AnAcknowledgementSwallowed", planted::SwallowsAcknowledgements, "stuck", 1},
+      {"AReleaseSwallowed", planted::SwallowsReleases, "stuck", 2},
       {"ASubscriptionKept", planted::KeepsSubscriptions, "unexpected"},
   };
   std::vector<Planted> possible;

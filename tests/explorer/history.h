@@ -98,7 +98,8 @@ std::string ToString(const History& history, const Event& event);
 //   session     there although it ended, or gone although it did not
 //   will        missing, or not due
 //   retained    not the last one, or none, or one that was cleared or replaced
-//   stuck       an operation that never ended, a client that never came back
+//   stuck       an operation or a flow that never ended, a client that never came back
+//   left        the broker still holds something when all is over
 std::vector<std::string> Check(const History& history);
 
 }  // namespace mqttrpc::explorer

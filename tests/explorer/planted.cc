@@ -38,6 +38,9 @@ bool IsLive(const RecordedPacket& packet) {
   return packet.client != "witness" && packet.client != "probe" && !packet.retain;
 }
 
+// Nor of those who watch.
+bool IsNotTheirs(const RecordedPacket& packet) { return packet.client != "witness" && packet.client != "probe"; }
+
 bool IsQoS(const RecordedPacket& packet, mqtt::QoS qos) { return IsLive(packet) && packet.qos == qos; }
 
 }  // namespace
@@ -158,6 +161,14 @@ void KeepsSubscriptions(testing::World& world) {
       for (std::string_view& filter : unsubscribe.topic_filters) filter = "t/none";
     });
   });
+}
+
+void SwallowsAcknowledgements(testing::World& world) {
+  world.faults().FromAll().Every(PacketKind::kPubAck).If(IsNotTheirs).Drop();
+}
+
+void SwallowsReleases(testing::World& world) {
+  world.faults().ToAll().Every(PacketKind::kPubRel).If(IsNotTheirs).Drop();
 }
 
 }  // namespace mqttrpc::explorer::planted

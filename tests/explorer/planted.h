@@ -43,4 +43,7 @@ void Renames(testing::World& world);
 // UNSUBSCRIBE is answered and not done.
 void KeepsSubscriptions(testing::World& world);
 
+void SwallowsAcknowledgements(testing::World& world);  // PUBACK.
+void SwallowsReleases(testing::World& world);          // PUBREL to clients.
+
 }  // namespace mqttrpc::explorer::planted

@@ -106,6 +106,7 @@ void Runner::Run() {
   Probe();
   CheckNothingUnderWay();
   over_ = true;
+  CheckNothingLeft();
 }
 
 void Runner::Do(const Action& action) {
@@ -257,6 +258,27 @@ void Runner::CheckNothingUnderWay() {
   }
 }
 
+// When everyone ends their session and nothing is retained, the broker holds nothing.
+void Runner::CheckNothingLeft() {
+  for (const ClientPlan& client : history_.clients) {
+    mqtt::Message clears("r/" + client.name, "", QoS::kAtMostOnce);
+    clears.retain = true;
+    seats_[history_.witness].client->Publish(std::move(clears), [](const absl::StatusOr<mqtt::ReasonCode>&) {});
+  }
+  world_.RunUntilQuiet();
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    mqtt::DisconnectOptions options;
+    if (history_.clients[i].session_expiry != 0) options.session_expiry = std::chrono::seconds(0);
+    seats_[i].client->Disconnect(options, [](const absl::Status&) {});
+  }
+  world_.RunUntilQuiet();
+  const broker::BrokerStatistics now = world_.broker().statistics();
+  if (now.sessions + now.subscriptions + now.retained_messages + now.memory_used == 0) return;
+  findings_.push_back(absl::StrCat("left: when all is over, ", now.sessions, " sessions, ", now.subscriptions,
+                                   " subscriptions, ", now.retained_messages, " retained messages, ", now.memory_used,
+                                   " bytes"));
+}
+
 void Runner::OnMessage(int index, const mqtt::MessageView& message) {
   if (over_) return;
   Event& event = Add(Kind::kDelivered, index);
@@ -290,7 +312,7 @@ void Runner::OnFromClient(int index, const testing::RecordedPacket& packet) {
   if (packet.connection != seat.connection) return;
   const bool ends_flow = packet.kind == PacketKind::kPubAck || packet.kind == PacketKind::kPubComp ||
                          (packet.kind == PacketKind::kPubRec && mqtt::IsError(packet.reason));
-  if (ends_flow) seat.under_way.erase(packet.packet_id);
+  if (ends_flow && packet.fault != "dropped") seat.under_way.erase(packet.packet_id);
   if (packet.kind == PacketKind::kPublish) {
     const int number = NumberIn(packet.properties);
     if (number >= 0) Add(Kind::kSending, index).message = number;

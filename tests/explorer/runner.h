@@ -47,6 +47,7 @@ class Runner {
   void Heal();
   void Probe();
   void CheckNothingUnderWay();
+  void CheckNothingLeft();
 
   void OnPacket(const testing::RecordedPacket& packet);
   void OnFromClient(int index, const testing::RecordedPacket& packet);

@@ -66,6 +66,36 @@ TEST_F(ClientQueueTest, QoS0MayFailAtOnceWithoutAConnection) {
   EXPECT_THAT(*third_, IsOk());
 }
 
+TEST_F(ClientQueueTest, CountsTheExpiryOfWhatWaitsDown) {  // 3.3.2.3.3
+  MakeClient();
+  Message message("t", "x");
+  message.properties.Set(property::kMessageExpiryInterval, std::uint32_t{10});
+  client_->Publish(message, Into(result_));
+  Run();
+  clock_.Advance(seconds(7));
+  client_->Start();
+  AcceptConnect();
+  SendConnAck();
+  EXPECT_EQ(peer_->Expect<Publish>().properties.Get(property::kMessageExpiryInterval), 3u);
+}
+
+TEST_F(ClientQueueTest, DoesNotSendWhatExpiredMeanwhile) {
+  MakeClient();
+  Message message("t", "old");
+  message.properties.Set(property::kMessageExpiryInterval, std::uint32_t{10});
+  client_->Publish(message, Into(result_));
+  client_->Publish(Message("t", "new"), Into(second_));
+  Run();
+  clock_.Advance(seconds(10));
+  client_->Start();
+  AcceptConnect();
+  SendConnAck();
+  EXPECT_EQ(peer_->Expect<Publish>().payload, "new");
+  EXPECT_THAT(*result_, StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("expired")));
+  EXPECT_EQ(client_->statistics().dropped_expired, 1u);
+  EXPECT_EQ(client_->statistics().queued_bytes, 0u);
+}
+
 // --- Answers in time ----------------------------------------------------------------
 
 // MQTT-4.4.0-1

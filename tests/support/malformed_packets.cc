@@ -1,5 +1,6 @@
 #include <string_view>
 
+#include "mqttrpc/mqtt/topic.h"
 #include "support/packet_corpus.h"
 #include "support/wire_text.h"
 
@@ -178,7 +179,7 @@ void Add(const Row (&rows)[n], std::vector<MalformedPacket>& to) {
 // One level more than a topic may have.
 std::string TooManyLevels() {
   std::string topic = "a";
-  for (int i = 0; i < 128; ++i) topic += "/a";
+  for (std::size_t i = 0; i < kMaximumTopicLevels; ++i) topic += "/a";
   return topic;
 }
 
@@ -192,9 +193,10 @@ std::vector<MalformedPacket> MakeHandMade() {
   Add(kSubscribes, all);
   Add(kEnds, all);
   const std::string deep = TooManyLevels();
-  all.push_back({"PUBLISH to a topic of 129 levels", kClient, Bytes("30 ( <" + deep + "> () )"), R::kTopicNameInvalid});
   all.push_back(
-      {"SUBSCRIBE to 129 levels", kClient, Bytes("82 ( 0001 () <" + deep + "> 00 )"), R::kTopicFilterInvalid});
+      {"PUBLISH to a topic of too many levels", kClient, Bytes("30 ( <" + deep + "> () )"), R::kTopicNameInvalid});
+  all.push_back(
+      {"SUBSCRIBE to too many levels", kClient, Bytes("82 ( 0001 () <" + deep + "> 00 )"), R::kTopicFilterInvalid});
   return all;
 }
 

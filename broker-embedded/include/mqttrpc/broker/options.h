@@ -81,8 +81,8 @@ struct BrokerOptions {
 
   // Topic Filters a client may have at a time, and the memory they may take, in
   // bytes; more are refused with 0x97.
-  std::size_t maximum_subscriptions = 1'000;
-  std::size_t maximum_subscription_bytes = 1024 * 1024;
+  std::size_t maximum_subscriptions = 10'000;
+  std::size_t maximum_subscription_bytes = 4 * 1024 * 1024;
 
   // What may wait for one client; a single message always may. Beyond it, further messages for it are dropped
   // and counted; a client whose acknowledgements alone fill it gets 0x97.

@@ -67,6 +67,7 @@ class Client {
   //                       full, or dropped from it for another
   //   kUnavailable        a QoS 0 message's connection was lost; no connection, and
   //                       ClientOptions::queue_qos0_offline is off
+  //   kDeadlineExceeded   its Message Expiry Interval passed before it could be sent
   //   kCancelled          the token's cancellation slot fired, or the client ended
   //   others              the broker's refusal, with its Reason Code
   // A message of QoS 1 or 2 whose connection was lost is sent again; with DUP if

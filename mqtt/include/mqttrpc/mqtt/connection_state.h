@@ -65,6 +65,7 @@ struct ClientStatistics {
 
   std::uint64_t dropped_queue_full = 0;  // Refused or dropped, by ClientOptions::queue_policy.
   std::uint64_t dropped_offline = 0;     // QoS 0 without a connection, or lost with it.
+  std::uint64_t dropped_expired = 0;     // Their Message Expiry Interval passed while they waited here.
   std::uint64_t dropped_by_limit = 0;    // Over what the broker takes.
   std::uint64_t refused_by_broker = 0;   // PUBACK or PUBREC with an error.
 

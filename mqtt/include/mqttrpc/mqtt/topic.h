@@ -11,7 +11,7 @@ namespace mqttrpc::mqtt {
 
 // More levels than this are refused in names and filters, so that a hostile
 // topic cannot make matching slow. Not a limit of the specification.
-inline constexpr std::size_t kMaximumTopicLevels = 128;
+inline constexpr std::size_t kMaximumTopicLevels = 256;
 
 // OkStatus, or kInvalidArgument with Reason Code 0x90: empty, over 65,535
 // bytes, a wildcard, a NUL, ill-formed UTF-8, or too many levels.
