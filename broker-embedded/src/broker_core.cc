@@ -28,8 +28,8 @@ BrokerCore::BrokerCore(const BrokerOptions& options_in)
 
 ReasonCode BrokerCore::Publish(const MessageRef& message, const Subscriber* from, mqtt::TimePoint at) {
   if (message->retain() && options.retain_available) {
-    retained.RemoveExpired(at);
-    const bool no_memory = !message->payload().empty() && budget.exhausted();
+    work += retained.RemoveExpired(at, kWorkPerTurn);
+    const bool no_memory = !message->payload().empty() && budget.lasting_full();
     if (no_memory || retained.Set(message) == RetainedStore::Outcome::kFull) {
       counters.Dropped(DropReason::kRetainedFull).Add();
       return ReasonCode::kQuotaExceeded;
@@ -64,7 +64,7 @@ mqtt::TimePoint BrokerCore::next_deadline() const {
 void BrokerCore::OnDeadline(mqtt::TimePoint at) {
   now = at;
   sessions.OnDeadline(at);
-  retained.RemoveExpired(at);
+  work += retained.RemoveExpired(at, kWorkPerTurn);
   counters.retained_messages.Set(retained.size());
   sys.OnDeadline(at);
 }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +21,16 @@
 #include "sys_topics.h"
 
 namespace mqttrpc::broker {
+
+// A connection's packet of which a part has arrived.
+class UnfinishedPacket {
+ public:
+  virtual std::size_t bytes_so_far() const = 0;
+  virtual void GiveUp(mqtt::TimePoint now) = 0;  // Ends the connection.
+
+ protected:
+  ~UnfinishedPacket() = default;
+};
 
 // One shard's protocol state: no I/O, no time, one thread. Made before its
 // connections and gone after them.
@@ -40,7 +52,11 @@ struct BrokerCore {
   // What routing has cost since somebody set it to 0, in nodes looked at and queues
   // filled. Whoever has spent kWorkPerTurn, some milliseconds, goes on in a later turn.
   std::size_t work = 0;
-  static constexpr std::size_t kWorkPerTurn = 20'000;
+  static constexpr std::size_t kWorkPerTurn = 5'000;
+
+  // Connections on which a large packet has arrived in part, in the order it began.
+  std::map<std::uint64_t, UnfinishedPacket*> unfinished;
+  std::uint64_t last_unfinished = 0;
 
   // Keeps `message` if it is to be retained, and queues it for all it is for. `from`
   // is its publisher; null if that is gone. Returns the Reason Code for PUBACK.

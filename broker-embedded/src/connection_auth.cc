@@ -17,7 +17,11 @@ namespace property = mqtt::property;
 absl::Status ServerConnection::BeginAuthentication(const mqtt::Connect& connect, const mqtt::Frame& frame,
                                                    mqtt::TimePoint now) {
   auth_method_ = *connect.properties.Get(property::kAuthenticationMethod);
+  if (core_.budget.RefusesSession(frame.body.size())) {
+    return mqtt::StatusFrom(ReasonCode::kQuotaExceeded, "this broker has no memory left for another session");
+  }
   auth_connect_ = mqtt::AsText(frame.body);
+  core_.budget.Take(auth_connect_.size());
   terms_ = TermsOf(connect, core_.options);
   writer_.SetPeer(terms_.peer);
   if (absl::Status status = NewExchange(connect.client_id); !status.ok()) return status;
@@ -66,6 +70,7 @@ absl::Status ServerConnection::TakeAuthStep(std::optional<std::string_view> data
     state_ = State::kAwaitingConnect;
     auth_answer_ = properties;
     const std::string body = std::exchange(auth_connect_, {});
+    core_.budget.Give(body.size());
     const mqtt::Frame frame{static_cast<std::uint8_t>(static_cast<unsigned>(mqtt::PacketType::kConnect) << 4),
                             mqtt::AsBytes(body)};
     const auto connect = mqtt::DecodeConnect(frame);

@@ -13,6 +13,16 @@ namespace mqttrpc::broker {
 using mqtt::ReasonCode;
 namespace property = mqtt::property;
 
+namespace {
+
+// A Topic Filter's handling, in the units of BrokerCore::work.
+constexpr std::size_t kWorkPerFilter = 4;
+
+// What the subscriptions of a client may always take, however little memory is left.
+constexpr std::size_t kSmallBytes = 4 * 1024;
+
+}  // namespace
+
 template <typename Other>
 absl::Status ServerConnection::OnPacket(const Other& packet, mqtt::TimePoint) {
   return mqtt::StatusFrom(ReasonCode::kProtocolError,
@@ -38,7 +48,8 @@ ReasonCode ServerConnection::AddSubscription(const mqtt::SubscribeEntry& entry, 
   is_new = !session_->HasSubscription(entry.topic_filter);
   if (is_new && (session_->subscription_count() >= core_.options.maximum_subscriptions ||
                  session_->subscription_bytes() >= core_.options.maximum_subscription_bytes ||
-                 core_.router.subscriptions().bytes() >= core_.budget.SubscriptionShare())) {
+                 core_.router.subscriptions().bytes() >= core_.budget.SubscriptionShare() ||
+                 (core_.budget.lasting_full() && session_->subscription_bytes() >= kSmallBytes))) {
     return ReasonCode::kQuotaExceeded;
   }
   SubscriptionOptions options;
@@ -47,6 +58,7 @@ ReasonCode ServerConnection::AddSubscription(const mqtt::SubscribeEntry& entry, 
   options.retain_as_published = entry.retain_as_published;
   options.identifier = identifier;
   core_.router.subscriptions().Subscribe(*session_, entry.topic_filter, options);
+  core_.sys.OnSubscribed(entry.topic_filter);
   return static_cast<ReasonCode>(options.qos);  // Granted QoS (MQTT-3.8.4-7).
 }
 
@@ -57,6 +69,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::Subscribe& subscribe, mqtt::
   ack.reason_codes.reserve(subscribe.entries.size());
   for (const mqtt::SubscribeEntry& entry : subscribe.entries) {  // MQTT-3.8.4-5, MQTT-3.8.4-6
     bool is_new = false;
+    core_.work += kWorkPerFilter;
     const ReasonCode code = AddSubscription(entry, identifier, is_new);
     ack.reason_codes.push_back(code);
     const bool wants_retained = entry.retain_handling == 0 || (entry.retain_handling == 1 && is_new);
@@ -65,7 +78,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::Subscribe& subscribe, mqtt::
     SubscriptionOptions granted;
     granted.qos = static_cast<mqtt::QoS>(code);
     granted.identifier = identifier;
-    core_.sys.Match(entry.topic_filter, now, [&](const MessageRef& message) {
+    core_.work += core_.sys.Match(entry.topic_filter, now, [&](const MessageRef& message) {
       Delivery delivery(message, mqtt::QoS::kAtMostOnce);
       delivery.retain = true;
       if (identifier != 0) delivery.identifiers.push_back(identifier);
@@ -92,6 +105,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::Unsubscribe& unsubscribe, mq
   ack.packet_id = unsubscribe.packet_id;  // MQTT-3.10.4-5
   ack.reason_codes.reserve(unsubscribe.topic_filters.size());
   for (const std::string_view topic_filter : unsubscribe.topic_filters) {  // MQTT-3.10.4-6
+    core_.work += kWorkPerFilter;
     session_->retained_scans().Remove(topic_filter);
     const bool removed = core_.router.subscriptions().Unsubscribe(*session_, topic_filter);
     ack.reason_codes.push_back(removed ? ReasonCode::kSuccess : ReasonCode::kNoSubscriptionExisted);

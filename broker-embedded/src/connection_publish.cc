@@ -19,6 +19,12 @@ namespace {
 // What the Topic Aliases of one connection may stand for, together.
 constexpr std::size_t kMaximumAliasBytes = 128 * 1024;
 
+// What a connection may always have of them, however little memory is left.
+constexpr std::size_t kSmallAliasBytes = 4 * 1024;
+
+// The same for QoS 2 messages that are not released, of all connections of a session.
+constexpr std::size_t kFewUnreleased = 1024;
+
 }  // namespace
 
 absl::Status ServerConnection::CheckPublish(const mqtt::Publish& publish) const {
@@ -69,6 +75,10 @@ absl::Status ServerConnection::OnPacket(const mqtt::Publish& publish, mqtt::Time
     waker_.Wake();
     return absl::OkStatus();
   }
+  if (!unreleased && core_.budget.lasting_full() && session_->unreleased() >= kFewUnreleased) {
+    return mqtt::StatusFrom(ReasonCode::kQuotaExceeded,
+                            absl::StrCat(session_->unreleased(), " QoS 2 messages are not released"));
+  }
   // A duplicate is acknowledged again and goes to nobody (MQTT-4.3.3-10, MQTT-4.3.3-12).
   mqtt::PubRec received;
   received.packet_id = publish.packet_id;  // MQTT-4.3.3-8
@@ -97,7 +107,7 @@ absl::Status ServerConnection::ResolveTopic(const mqtt::Publish& publish, std::s
     core_.budget.Take(topic_name.size());
     alias_bytes_ += topic_name.size() - place.size();
     place = topic_name;
-    if (alias_bytes_ > kMaximumAliasBytes) {
+    if (alias_bytes_ > (core_.budget.lasting_full() ? kSmallAliasBytes : kMaximumAliasBytes)) {
       return mqtt::StatusFrom(ReasonCode::kQuotaExceeded,
                               absl::StrCat("the topics of all aliases have ", alias_bytes_,
                                            " bytes; this broker keeps ", kMaximumAliasBytes));
@@ -134,6 +144,8 @@ absl::Status ServerConnection::OnPacket(const mqtt::PubRel& release, mqtt::TimeP
 // ignored: no harm was done, and the specification gives no Reason Code for it.
 absl::Status ServerConnection::AfterAck(Outbox::Known known, std::string_view packet, mqtt::PacketId packet_id) {
   if (known == Outbox::Known::kYes) {
+    session_->outbox().OnProgress(core_.now);
+    core_.work += session_->shares().size();
     if (!session_->shares().empty()) core_.router.Refill(*session_);
     waker_.Wake();  // The window has room (MQTT-3.3.4-9).
     return absl::OkStatus();

@@ -20,11 +20,12 @@ void Link::AfterFrames(std::uint64_t publishes_before) {
   if (connection_.publishes_received() != publishes_before) host_.OnPublished(*this);
   if (!connection_.unfinished()) return;
   transport_->PauseReading();
-  host_.OnUnfinished(*this);
+  if (!connection_.choked()) host_.OnUnfinished(*this);
 }
 
 void Link::OnWritten() {
   connection_.OnWritten();
+  if (connection_.unfinished() && !connection_.choked()) host_.OnUnfinished(*this);
   Wake();
 }
 

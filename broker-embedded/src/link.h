@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -49,7 +50,8 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::Wak
   ServerConnection& connection() { return connection_; }
 
   // The shard's own notes.
-  std::size_t index = 0;  // Among its links.
+  std::uint64_t serial = 0;  // In the order they came.
+  std::size_t index = 0;     // Among its links.
   bool paused = false;
   bool waiting = false;  // Among those to Continue().
 

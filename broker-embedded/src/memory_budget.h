@@ -7,9 +7,10 @@
 namespace mqttrpc::broker {
 
 // Marks make the chain of back-pressure. Above five eighths, nothing more is kept
-// for those who take nothing: disconnected and stalled clients. At three quarters
-// publishers are no longer read from until one half is free again. At the limit
-// new messages are dropped. One shard's thread only.
+// that lasts: for those who take nothing, disconnected and stalled clients, and
+// retained messages, subscriptions, large sessions. At three quarters publishers are
+// no longer read from until one half is free again: only what is on its way comes so
+// far. At the limit new messages are dropped. One shard's thread only.
 class MemoryBudget {
  public:
   explicit MemoryBudget(std::size_t limit) : limit_(limit) {}
@@ -31,26 +32,27 @@ class MemoryBudget {
     unfinished_ = unfinished_ - before + after;
     used_ = used_ - before + after;
   }
-  bool RefusesUnfinished(std::size_t bytes) const {
-    return bytes > kSmallPacket && (unfinished_ > limit_ / 4 || exhausted());
-  }
+  bool RefusesUnfinished() const { return unfinished_ > limit_ / 4 || exhausted(); }
+  static constexpr std::size_t kSmallPacket = 4 * 1024;
+
+  // Whether more of what lasts must be refused.
+  bool lasting_full() const { return used_ >= limit_ / 8 * 5; }
 
   // What a new session brings, its client id and its will: it may stay for days.
   bool RefusesSession(std::size_t bytes) const { return exhausted() || (bytes > kSmallSession && bytes > IdleShare()); }
 
-  // What subscriptions may take: they last, and must leave room for messages.
+  // What subscriptions may take: they must leave room for messages.
   std::size_t SubscriptionShare() const { return limit_ / 4; }
 
   // What one client that takes nothing at the moment may hold: a share of what is
   // left, so that no number of them can fill the whole.
   std::size_t IdleShare() const {
     const std::size_t mark = limit_ / 8 * 5;
-    return used_ >= mark ? 0 : std::max(kIdleFloor, (mark - used_) / 4);
+    return lasting_full() ? 0 : std::max(kIdleFloor, (mark - used_) / 4);
   }
 
  private:
   static constexpr std::size_t kIdleFloor = 64 * 1024;
-  static constexpr std::size_t kSmallPacket = 4 * 1024;
   static constexpr std::size_t kSmallSession = 512;
 
   const std::size_t limit_;

@@ -17,6 +17,9 @@ std::size_t Charged(const Delivery& delivery) {
 // The same whatever version the client speaks next time.
 std::size_t SizeOf(const Delivery& delivery) { return PacketBytes(delivery, mqtt::ProtocolVersion::k5); }
 
+// An identifier in use, with or without its message.
+constexpr std::size_t kCostOfFlow = 64;
+
 // One identifier that is never acknowledged must not make the others' list grow
 // without end: the window closes until its turn comes (MQTT-4.6.0-2).
 std::size_t LongestRun(std::size_t in_flight) { return std::clamp<std::size_t>(2 * in_flight, 64, 65'535); }
@@ -57,6 +60,38 @@ void Outbox::Detach() {
     }
     *queue = std::move(kept);
   }
+}
+
+void Outbox::Trim(std::size_t most) {
+  if (bytes_ + in_flight_.size() * kCostOfFlow <= most) return;
+  std::size_t kept = 0;
+  bool full = false;
+  std::size_t dropped = 0;
+  const auto keeps = [&](std::size_t bytes) {
+    full = full || kept + bytes > most;
+    if (!full) kept += bytes;
+    return !full;
+  };
+  std::vector<PacketId> ended;
+  in_flight_.ForEach([&](PacketId packet_id, Sent& sent) {
+    if (!keeps(kCostOfFlow + (sent.delivery.message ? SizeOf(sent.delivery) : 0))) ended.push_back(packet_id);
+  });
+  dropped += ended.size();
+  for (const PacketId packet_id : ended) End(packet_id);
+  for (Fifo<Delivery>* queue : {&held_, &open_}) {
+    Fifo<Delivery> rest;
+    while (!queue->empty()) {
+      Delivery delivery = queue->pop();
+      if (keeps(SizeOf(delivery))) {
+        rest.push(std::move(delivery));
+        continue;
+      }
+      Release(delivery);
+      ++dropped;
+    }
+    *queue = std::move(rest);
+  }
+  counters_.Dropped(DropReason::kMemory).Add(dropped);
 }
 
 bool Outbox::TooLarge(const Delivery& delivery) const {
@@ -109,7 +144,7 @@ void Outbox::ReleaseMessage(Sent& sent) {
   sent.delivery = Delivery();
 }
 
-bool Outbox::NextResend(Outgoing& next) {
+bool Outbox::NextResend(mqtt::TimePoint now, Outgoing& next) {
   while (!resend_.empty()) {
     const PacketId packet_id = resend_.front();
     Sent* sent = in_flight_.Find(packet_id);
@@ -131,7 +166,7 @@ bool Outbox::NextResend(Outgoing& next) {
     }
     if (on_wire_ >= peer_.receive_maximum) return false;
     resend_.pop();
-    ++on_wire_;
+    if (on_wire_++ == 0) progress_at_ = now;
     sent->on_wire = true;
     next.delivery = sent->delivery;
     next.packet_id = packet_id;
@@ -166,7 +201,7 @@ bool Outbox::TakeWaiting(mqtt::TimePoint now, Delivery& next) {
 
 bool Outbox::Next(mqtt::TimePoint now, Outgoing& next) {
   next.dup = false;
-  if (NextResend(next)) return true;
+  if (NextResend(now, next)) return true;
   if (!TakeWaiting(now, next.delivery)) return false;
   next.packet_id = 0;
   if (next.delivery.qos == QoS::kAtMostOnce) {
@@ -177,7 +212,8 @@ bool Outbox::Next(mqtt::TimePoint now, Outgoing& next) {
   bytes_ += SizeOf(next.delivery);
   budget_.Take(Charged(next.delivery));
   if (next.delivery.group != 0) ++shared_;
-  ++on_wire_;
+  budget_.Take(kCostOfFlow);
+  if (on_wire_++ == 0) progress_at_ = now;
   const auto await = next.delivery.qos == QoS::kAtLeastOnce ? Sent::Await::kPubAck : Sent::Await::kPubRec;
   next.packet_id = *in_flight_.Add(Sent(next.delivery, await));  // The window is open.
   return true;
@@ -186,6 +222,7 @@ bool Outbox::Next(mqtt::TimePoint now, Outgoing& next) {
 void Outbox::End(PacketId packet_id) {
   std::optional<Sent> sent = in_flight_.Remove(packet_id);
   ReleaseMessage(*sent);
+  budget_.Give(kCostOfFlow);
   if (sent->on_wire && on_wire_ > 0) --on_wire_;
 }
 

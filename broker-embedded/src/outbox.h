@@ -60,6 +60,9 @@ class Outbox {
   void Detach();
   bool attached() const { return attached_; }
 
+  // Keeps the oldest messages up to `most` bytes, sent or not.
+  void Trim(std::size_t most);
+
   // `stalled`: the client takes nothing at the moment. What is dropped is counted.
   Outcome Push(Delivery delivery, bool stalled = false);
 
@@ -74,6 +77,11 @@ class Outbox {
 
   // What Next() gave has been written.
   void OnWritten() { bytes_under_way_ = 0; }
+
+  // An acknowledgement has come; see Silent().
+  void OnProgress(mqtt::TimePoint now) { progress_at_ = now; }
+  // Whether the client acknowledges nothing, and so takes nothing, since before then.
+  bool Silent(mqtt::TimePoint since) const { return on_wire_ > 0 && !HasWindowFor(1) && progress_at_ < since; }
 
   // What an acknowledgement was for.
   enum class Known {
@@ -114,7 +122,7 @@ class Outbox {
   };
 
   Outcome Refuse(Outcome outcome, DropReason reason);
-  bool NextResend(Outgoing& next);
+  bool NextResend(mqtt::TimePoint now, Outgoing& next);
   bool TakeWaiting(mqtt::TimePoint now, Delivery& next);
   void Release(const Delivery& delivery);
   void ReleaseMessage(Sent& sent);
@@ -130,7 +138,8 @@ class Outbox {
   Fifo<Delivery> open_;  // Messages as they came.
   Fifo<Delivery> held_;  // QoS 1 and 2 that met a closed window; older than all in open_.
   mqtt::InFlight<Sent> in_flight_;
-  Fifo<mqtt::PacketId> resend_;      // Of an earlier connection, not yet sent on this one.
+  Fifo<mqtt::PacketId> resend_;  // Of an earlier connection, not yet sent on this one.
+  mqtt::TimePoint progress_at_{};
   std::size_t on_wire_ = 0;          // Sent on this connection and not acknowledged.
   std::size_t bytes_ = 0;            // Of all messages above.
   std::size_t bytes_under_way_ = 0;  // Of QoS 0 that is being written.

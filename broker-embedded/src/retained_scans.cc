@@ -6,56 +6,74 @@
 namespace mqttrpc::broker {
 
 RetainedScans::~RetainedScans() {
-  RemoveIf([](const Scan&) { return true; });
+  while (!queue_.empty()) PopFront();
 }
 
-template <typename Unwanted>
-void RetainedScans::RemoveIf(Unwanted unwanted) {
-  std::erase_if(scans_, [&](const Scan& scan) {
-    if (!unwanted(scan)) return false;
-    Forget(scan);
-    return true;
-  });
-}
-
-void RetainedScans::Forget(const Scan& scan) {
-  topic_filters_.erase(scan.topic_filter);
-  budget_.Give(CostOf(scan));
+void RetainedScans::PopFront() {
+  const auto found = scans_.find(queue_.front());
+  if (!found->second.wanted) --unwanted_;
+  scans_.erase(found);
+  budget_.Give(CostOf(queue_.pop()));
+  cursor_ = RetainedStore::Cursor();
 }
 
 void RetainedScans::Add(std::string_view topic_filter, const SubscriptionOptions& granted) {
-  Remove(topic_filter);
-  Scan& scan = scans_.emplace_back();
-  scan.topic_filter = topic_filter;
-  scan.granted = granted;
-  topic_filters_.insert(scan.topic_filter);
-  budget_.Take(CostOf(scan));
+  const auto [found, is_new] = scans_.try_emplace(std::string(topic_filter));
+  if (!found->second.wanted) --unwanted_;
+  found->second.granted = granted;
+  found->second.wanted = true;
+  if (!is_new) {
+    if (queue_.front() == topic_filter) cursor_ = RetainedStore::Cursor();
+    return;
+  }
+  queue_.push(std::string(topic_filter));
+  budget_.Take(CostOf(topic_filter));
 }
 
 void RetainedScans::Remove(std::string_view topic_filter) {
-  if (!topic_filters_.contains(topic_filter)) return;
-  RemoveIf([&](const Scan& scan) { return scan.topic_filter == topic_filter; });
+  const auto found = scans_.find(topic_filter);
+  if (found == scans_.end() || !std::exchange(found->second.wanted, false)) return;
+  ++unwanted_;
+  DropUnwanted();
 }
 
 void RetainedScans::RemoveQoS0() {
-  RemoveIf([](const Scan& scan) { return scan.granted.qos == mqtt::QoS::kAtMostOnce; });
+  for (auto& [topic_filter, scan] : scans_) {
+    if (scan.granted.qos == mqtt::QoS::kAtMostOnce && std::exchange(scan.wanted, false)) ++unwanted_;
+  }
+  DropUnwanted();
+}
+
+// When they are most of all: what a client subscribes to and leaves again does not pile up.
+void RetainedScans::DropUnwanted() {
+  if (2 * unwanted_ <= queue_.size()) return;
+  const std::string first = queue_.front();
+  const RetainedStore::Cursor cursor = cursor_;
+  for (std::size_t left = queue_.size(); left > 0; --left) {
+    const bool wanted = scans_.find(queue_.front())->second.wanted;
+    if (wanted) {
+      queue_.push(queue_.pop());
+    } else {
+      PopFront();
+    }
+  }
+  cursor_ = !queue_.empty() && queue_.front() == first ? cursor : RetainedStore::Cursor();
 }
 
 std::size_t RetainedScans::Run(const RetainedStore& retained, mqtt::TimePoint now, std::size_t most,
                                absl::FunctionRef<bool(Delivery&)> take) {
   std::size_t looked_at = 0;
-  while (!scans_.empty() && looked_at < most) {
-    Scan& scan = scans_.front();
+  for (; !queue_.empty() && looked_at < most; PopFront()) {
+    const Scan& scan = scans_.find(queue_.front())->second;
+    if (!scan.wanted) continue;
     const auto visit = [&](const MessageRef& message) {
       Delivery delivery(message, std::min(message->qos(), scan.granted.qos));
       delivery.retain = true;  // MQTT-3.3.1-8
       if (scan.granted.identifier != 0) delivery.identifiers.push_back(scan.granted.identifier);
       return take(delivery);
     };
-    looked_at += retained.Match(scan.topic_filter, now, scan.cursor, most - looked_at, visit);
-    if (!scan.cursor.done) break;
-    Forget(scan);
-    scans_.pop_front();
+    looked_at += retained.Match(queue_.front(), now, cursor_, most - looked_at, visit);
+    if (!cursor_.done) break;
   }
   return looked_at;
 }

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <string>
 #include <string_view>
 
 #include <absl/functional/function_ref.h>
 
+#include "fifo.h"
 #include "memory_budget.h"
 #include "retained_store.h"
 #include "shared_message.h"
@@ -26,11 +26,11 @@ class RetainedScans {
   RetainedScans(const RetainedScans&) = delete;
   RetainedScans& operator=(const RetainedScans&) = delete;
 
-  // `granted` is the subscription. One of the same filter begins anew.
+  // `granted` is the subscription. One of the same filter that has begun begins anew.
   void Add(std::string_view topic_filter, const SubscriptionOptions& granted);
   void Remove(std::string_view topic_filter);
   void RemoveQoS0();  // What waits for nobody.
-  bool empty() const { return scans_.empty(); }
+  bool empty() const { return queue_.empty(); }
 
   // Gives messages to `take` in the order of the subscriptions until it refuses one,
   // which then comes again, or `most` were looked at. Returns how many were.
@@ -39,19 +39,19 @@ class RetainedScans {
 
  private:
   struct Scan {
-    std::string topic_filter;
     SubscriptionOptions granted;
-    RetainedStore::Cursor cursor;
+    bool wanted = true;  // Else it goes when its turn comes.
   };
 
-  static std::size_t CostOf(const Scan& scan) { return sizeof(Scan) + 2 * scan.topic_filter.size(); }
-  void Forget(const Scan& scan);
-  template <typename Unwanted>
-  void RemoveIf(Unwanted unwanted);
+  static std::size_t CostOf(std::string_view topic_filter) { return sizeof(Scan) + 128 + 2 * topic_filter.size(); }
+  void PopFront();
+  void DropUnwanted();
 
   MemoryBudget& budget_;
-  std::deque<Scan> scans_;  // Only the first has begun.
-  TextSet topic_filters_;   // Of scans_, each once.
+  Fifo<std::string> queue_;  // Topic Filters, each once, all of them in scans_.
+  TextMap<Scan> scans_;
+  std::size_t unwanted_ = 0;
+  RetainedStore::Cursor cursor_;  // Of the first.
 };
 
 }  // namespace mqttrpc::broker

@@ -42,6 +42,7 @@ RetainedStore::Outcome RetainedStore::Set(const MessageRef& message) {
 
 std::size_t RetainedStore::Match(std::string_view topic_filter, mqtt::TimePoint now, Cursor& cursor, std::size_t most,
                                  absl::FunctionRef<bool(const MessageRef&)> visit) const {
+  constexpr std::size_t kBytesPerStep = 32;  // Of a Topic Name, to compare.
   const auto shown = [&](const Entry& entry) { return entry.message->ExpiredAt(now) || visit(entry.message); };
   const std::size_t wildcard = topic_filter.find_first_of("+#");
   if (wildcard == std::string_view::npos) {
@@ -66,17 +67,21 @@ std::size_t RetainedStore::Match(std::string_view topic_filter, mqtt::TimePoint 
       if (last != nullptr) cursor.after = *last;
       return looked_at;
     }
-    ++looked_at;
+    looked_at += 1 + each->first.size() / kBytesPerStep;
     last = &each->first;
   }
   cursor.done = true;
   return looked_at;
 }
 
-void RetainedStore::RemoveExpired(mqtt::TimePoint now) {
-  while (auto* due = expiries_.PopDue(now)) {
+std::size_t RetainedStore::RemoveExpired(mqtt::TimePoint now, std::size_t most) {
+  std::size_t removed = 0;
+  for (; removed < most; ++removed) {
+    auto* const due = expiries_.PopDue(now);
+    if (due == nullptr) break;
     Remove(messages_.find(static_cast<Entry*>(due)->message->topic_name()));
   }
+  return removed;
 }
 
 }  // namespace mqttrpc::broker

@@ -46,13 +46,14 @@ class RetainedStore {
 
   // Calls `visit`, in the order of Topic Names, for each message that is for
   // `topic_filter` (checked, not shared) and not expired: from `cursor` on, until
-  // `visit` refuses one, which then comes again, or `most` were looked at. Returns how
-  // many were. The store may change between two calls.
+  // `visit` refuses one, which then comes again, or `most` were looked at, long Topic
+  // Names counting more. Returns how many were. The store may change between two calls.
   std::size_t Match(std::string_view topic_filter, mqtt::TimePoint now, Cursor& cursor, std::size_t most,
                     absl::FunctionRef<bool(const MessageRef&)> visit) const;
 
   mqtt::TimePoint next_expiry() const { return expiries_.Next(); }
-  void RemoveExpired(mqtt::TimePoint now);
+  // At most `most` of them; returns how many.
+  std::size_t RemoveExpired(mqtt::TimePoint now, std::size_t most);
 
   std::size_t size() const { return messages_.size(); }
   // Topic Names, properties and payloads, and what it takes to find them. The

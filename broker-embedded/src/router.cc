@@ -16,7 +16,7 @@ Router::Result Router::Route(const MessageRef& message, const Subscriber* from) 
   from_ = from;
   ++mark_;
   result_ = Result();
-  result_.work = tree_.Match(message->topic_name(), *this);
+  result_.work += tree_.Match(message->topic_name(), *this);
   result_.matched += copies_.size();
   result_.work += result_.matched;
   for (Copy& copy : copies_) {
@@ -65,12 +65,14 @@ const Subscription* Router::Choose(ShareGroup& group, const MessageRef& message)
     chosen = &subscription;
     least = *load;
     chosen_index = index;
+    if (least == 0) break;  // Nobody has less to do.
   }
   if (chosen != nullptr) group.set_next(chosen_index + 1);
   return chosen;
 }
 
 void Router::OnShareGroup(ShareGroup& group) {
+  result_.work += group.members().size();
   // Behind those that wait already, but for QoS 0, which waits for nobody.
   const bool in_turn = group.backlog().empty() || (*message_)->qos() == mqtt::QoS::kAtMostOnce;
   if (const Subscription* chosen = in_turn ? Choose(group, *message_) : nullptr) {

@@ -20,6 +20,22 @@ constexpr std::chrono::seconds kFarewell{5};
 // A client whose write has been under way for longer takes nothing at the moment.
 constexpr std::chrono::seconds kStall{1};
 
+// A packet's handling, in the units of BrokerCore::work.
+constexpr std::size_t kWorkPerPacket = 4;
+constexpr std::size_t kBytesPerWork = 64;
+
+// What we may have to say before a client must read some of it, in bytes.
+constexpr std::size_t kManyAnswers = 64 * 1024;
+constexpr std::size_t kFewAnswers = 4 * 1024;
+
+// What a list of Topic Filters may have: each entry costs much more than its bytes.
+constexpr std::size_t kMaximumListBytes = 1024 * 1024;
+
+bool IsListOfFilters(std::uint8_t first_byte) {
+  const auto type = static_cast<mqtt::PacketType>(first_byte >> 4);
+  return type == mqtt::PacketType::kSubscribe || type == mqtt::PacketType::kUnsubscribe;
+}
+
 bool IsConnect(std::uint8_t first_byte) { return first_byte >> 4 == static_cast<int>(mqtt::PacketType::kConnect); }
 
 absl::Status NotAConnect() { return mqtt::StatusFrom(ReasonCode::kProtocolError, "the first packet is not a CONNECT"); }
@@ -36,8 +52,8 @@ ServerConnection::ServerConnection(BrokerCore& core, Waker& waker, std::string p
       last_packet_at_(now) {}
 
 ServerConnection::~ServerConnection() {
-  core_.budget.ChangeUnfinished(tail_bytes_, 0);
-  core_.budget.Give(alias_bytes_);
+  SetTailBytes(0);
+  core_.budget.Give(alias_bytes_ + auth_connect_.size());
   // Finish() has left the session, unless nobody closed us: then nobody is told either.
   if (session_ != nullptr) session_->Detach();
 }
@@ -68,32 +84,67 @@ void ServerConnection::HandleFrames(mqtt::TimePoint now) {
     }
     if (!frame->has_value()) break;
     HandleFrame(**frame, now);
-    if (core_.work < BrokerCore::kWorkPerTurn) continue;
+    if (core_.work < BrokerCore::kWorkPerTurn && !AnswersPileUp()) continue;
     unfinished_ = true;
     break;
   }
   KeepTail(now);
-  if (!finished() && writer_.own_bytes() > core_.options.maximum_queued_bytes) {
-    Disconnect(ReasonCode::kQuotaExceeded, "too many acknowledgements wait to be read", now);
-  }
+}
+
+// Who does not read is not read from either.
+bool ServerConnection::AnswersPileUp() const {
+  return writer_.own_bytes() > (core_.budget.tight() ? kFewAnswers : kManyAnswers);
 }
 
 // What has arrived of a packet is memory of all, before anyone knows what it is.
 void ServerConnection::KeepTail(mqtt::TimePoint now) {
   if (finished()) frames_ = mqtt::FrameBuffer(0);
   frames_.Keep();
-  const std::size_t before = std::exchange(tail_bytes_, frames_.tail_bytes());
-  core_.budget.ChangeUnfinished(before, tail_bytes_);
+  const std::size_t before = tail_bytes_;
+  SetTailBytes(frames_.tail_bytes());
+  if (tail_bytes_ <= before || unfinished_key_ == 0 || !core_.budget.RefusesUnfinished()) return;
+  // The largest gives way, the oldest of those.
+  const auto largest = std::max_element(
+      core_.unfinished.begin(), core_.unfinished.end(),
+      [](const auto& a, const auto& b) { return a.second->bytes_so_far() < b.second->bytes_so_far(); });
+  largest->second->GiveUp(now);
+}
+
+void ServerConnection::SetTailBytes(std::size_t bytes) {
+  core_.budget.ChangeUnfinished(std::exchange(tail_bytes_, bytes), bytes);
   // Whole packets that wait for their turn are not more than one read.
-  if (finished() || unfinished_ || tail_bytes_ <= before || !core_.budget.RefusesUnfinished(tail_bytes_)) return;
+  const bool large = bytes > MemoryBudget::kSmallPacket && !unfinished_;
+  if (large == (unfinished_key_ != 0)) return;
+  if (large) {
+    unfinished_key_ = ++core_.last_unfinished;
+    core_.unfinished[unfinished_key_] = this;
+  } else {
+    core_.unfinished.erase(std::exchange(unfinished_key_, 0));
+  }
+}
+
+void ServerConnection::GiveUp(mqtt::TimePoint now) {
   Refuse(mqtt::StatusFrom(ReasonCode::kQuotaExceeded, "too many large packets arrive at the same time; try again"),
          now);
+  frames_ = mqtt::FrameBuffer(0);
+  SetTailBytes(0);
+}
+
+void ServerConnection::MakeRoom(mqtt::TimePoint now) {
+  core_.counters.connections_refused.Add();
+  Finish(absl::ResourceExhaustedError("no CONNECT so far, and others wait"), now);
 }
 
 void ServerConnection::HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now) {
   last_packet_at_ = now;
+  core_.work += kWorkPerPacket + frame.body.size() / kBytesPerWork;
   const absl::Status status = [&] {
     if (state_ == State::kAwaitingConnect) return HandleFirst(frame, now);
+    if (IsListOfFilters(frame.first_byte) && frame.body.size() > kMaximumListBytes) {
+      return mqtt::StatusFrom(ReasonCode::kQuotaExceeded,
+                              absl::StrCat("a list of Topic Filters has ", frame.body.size(),
+                                           " bytes; this broker takes ", kMaximumListBytes, " in a packet"));
+    }
     auto packet = mqtt::DecodePacket(frame, mqtt::Sender::kClient, terms_.peer.version);
     return packet.ok() ? HandlePacket(*packet, now) : packet.status();
   }();
@@ -150,7 +201,9 @@ absl::Status ServerConnection::Accept(const mqtt::Connect& connect, mqtt::TimePo
 }
 
 absl::Status ServerConnection::CheckRoomFor(const mqtt::Connect& connect, bool known) const {
-  const std::size_t will = connect.will ? connect.will->topic_name.size() + connect.will->payload.size() : 0;
+  const std::size_t will = connect.will ? connect.will->topic_name.size() + connect.will->payload.size() +
+                                              connect.will->properties.size_bytes()
+                                        : 0;
   const std::size_t bytes = (known ? 0 : connect.client_id.size()) + will;
   if ((known && will == 0) || !core_.budget.RefusesSession(bytes)) return absl::OkStatus();
   return mqtt::StatusFrom(ReasonCode::kQuotaExceeded, "this broker has no memory left for another session");
@@ -242,7 +295,10 @@ void ServerConnection::OnWritten() {
   if (session_ != nullptr) session_->outbox().OnWritten();
 }
 
-bool ServerConnection::Stalled() const { return writer_.writing() && core_.now > writer_.writing_since() + kStall; }
+bool ServerConnection::Stalled() const {
+  if (writer_.writing() && core_.now > writer_.writing_since() + kStall) return true;
+  return session_ != nullptr && session_->outbox().Silent(core_.now - kStall);
+}
 
 mqtt::TimePoint ServerConnection::deadline() const {
   if (abandoned_) return mqtt::kNever;
@@ -252,7 +308,7 @@ mqtt::TimePoint ServerConnection::deadline() const {
     case State::kFinished: return last_packet_at_ + kFarewell;
     case State::kConnected: break;
   }
-  if (terms_.keep_alive == 0 || reading_paused_) return WriteDeadline();
+  if (terms_.keep_alive == 0 || reading_paused_ || unfinished_) return WriteDeadline();
   const mqtt::TimePoint silent = last_packet_at_ + std::chrono::milliseconds(1500) * terms_.keep_alive;
   return std::min(silent, WriteDeadline());  // MQTT-3.1.2-22
 }

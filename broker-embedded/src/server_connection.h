@@ -26,7 +26,7 @@ namespace mqttrpc::broker {
 //
 // The shell moves bytes: it calls Collect() and OnWritten(), OnDeadline() at
 // deadline(), and once finished() holds it sends what is left and closes.
-class ServerConnection final : private SessionPeer {
+class ServerConnection final : private SessionPeer, private UnfinishedPacket {
  public:
   // Is told when there may be something to send, or finished() has changed. Must not
   // call back.
@@ -49,6 +49,8 @@ class ServerConnection final : private SessionPeer {
   // Whether OnBytes() has left whole packets for a later turn, because those before
   // them cost much: Continue() then. Others get their turn meanwhile.
   bool unfinished() const { return unfinished_ && !finished(); }
+  // ... and those only after OnWritten(): it reads too few of our answers.
+  bool choked() const { return unfinished() && AnswersPileUp(); }
   void Continue(mqtt::TimePoint now);
 
   // What is to be written next; see PacketWriter.
@@ -63,9 +65,13 @@ class ServerConnection final : private SessionPeer {
   void OnReadingPaused() { reading_paused_ = true; }
   void OnReadingResumed(mqtt::TimePoint now);
 
-  // When OnDeadline() is wanted. It moves only further away by itself, except
-  // when the CONNECT is accepted and when finished() becomes true.
+  // When OnDeadline() is wanted. It moves only further away by itself, except when the
+  // CONNECT is accepted, by Continue(), and when finished() becomes true.
   mqtt::TimePoint deadline() const;
+
+  // A stream that has not said who it is may have to make room for others.
+  bool awaits_connect() const { return state_ == State::kAwaitingConnect; }
+  void MakeRoom(mqtt::TimePoint now);
 
   bool finished() const { return state_ == State::kFinished; }
   // Nothing more can be sent either: the stream is gone, or its time is over.
@@ -80,10 +86,16 @@ class ServerConnection final : private SessionPeer {
   bool Stalled() const override;
   void OnTakenOver(mqtt::TimePoint now) override;
 
+  // UnfinishedPacket:
+  std::size_t bytes_so_far() const override { return tail_bytes_; }
+  void GiveUp(mqtt::TimePoint now) override;
+
   // server_connection.cc
   void HandleFrames(mqtt::TimePoint now);
   void HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now);
   void KeepTail(mqtt::TimePoint now);
+  void SetTailBytes(std::size_t bytes);
+  bool AnswersPileUp() const;
   absl::Status CheckRoomFor(const mqtt::Connect& connect, bool known) const;
   absl::Status HandleFirst(const mqtt::Frame& frame, mqtt::TimePoint now);
   absl::Status Accept(const mqtt::Connect& connect, mqtt::TimePoint now);
@@ -137,7 +149,8 @@ class ServerConnection final : private SessionPeer {
   bool unfinished_ = false;
   bool resumed_ = false;  // The session was there before.
   mqtt::FrameBuffer frames_;
-  std::size_t tail_bytes_ = 0;  // Of frames_, as charged.
+  std::size_t tail_bytes_ = 0;        // Of frames_, as charged.
+  std::uint64_t unfinished_key_ = 0;  // Among BrokerCore::unfinished; 0: not there.
   PacketWriter writer_;
 
   ConnectionTerms terms_;

@@ -10,6 +10,8 @@ namespace {
 // What an idle session takes, about: itself and its places in maps.
 std::size_t CostOf(const std::string& client_id) { return sizeof(Session) + 2 * client_id.size() + 128; }
 
+constexpr std::size_t kCostOfId = 8;  // In a hash set of them, about.
+
 }  // namespace
 
 Session::Session(BrokerCore& core, std::string client_id)
@@ -22,7 +24,7 @@ Session::Session(BrokerCore& core, std::string client_id)
   core_.budget.Take(CostOf(client_id_));
 }
 
-Session::~Session() { core_.budget.Give(CostOf(client_id_)); }
+Session::~Session() { core_.budget.Give(CostOf(client_id_) + unreleased_.size() * kCostOfId); }
 
 void Session::Attach(SessionPeer& peer, const PeerLimits& limits) {
   peer_ = &peer;
@@ -41,6 +43,16 @@ bool Session::WantsRetained(const Delivery& delivery) const {
   constexpr std::size_t kAhead = 1000;  // In the queue, for one write after the other.
   return peer_ != nullptr && !peer_->Stalled() && outbox_.waiting_messages() < kAhead && outbox_.HasRoomFor(delivery) &&
          !core_.budget.exhausted();
+}
+
+void Session::AddUnreleased(mqtt::PacketId packet_id) {
+  if (unreleased_.insert(packet_id).second) core_.budget.Take(kCostOfId);
+}
+
+bool Session::Release(mqtt::PacketId packet_id) {
+  if (unreleased_.erase(packet_id) == 0) return false;
+  core_.budget.Give(kCostOfId);
+  return true;
 }
 
 Outbox::Outcome Session::Deliver(Delivery delivery) {

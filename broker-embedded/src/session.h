@@ -60,8 +60,9 @@ class Session final : public RouteTarget, public mqtt::DeadlineQueue::Entry {
 
   // QoS 2 from the client (4.3.3): which identifiers were received and not released.
   bool IsUnreleased(mqtt::PacketId packet_id) const { return unreleased_.contains(packet_id); }
-  void AddUnreleased(mqtt::PacketId packet_id) { unreleased_.insert(packet_id); }
-  bool Release(mqtt::PacketId packet_id) { return unreleased_.erase(packet_id) != 0; }
+  void AddUnreleased(mqtt::PacketId packet_id);
+  bool Release(mqtt::PacketId packet_id);
+  std::size_t unreleased() const { return unreleased_.size(); }
 
   std::optional<PendingWill> will;
   // Seconds after the connection's end; 0xFFFFFFFF: never. Set by the connection.

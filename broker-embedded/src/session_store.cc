@@ -73,6 +73,7 @@ void SessionStore::Close(Session& session, mqtt::TimePoint now) {
   session.Detach();
   session.disconnected_at = now;
   if (session.expiry == 0) return End(session, now);
+  session.outbox().Trim(core_.budget.IdleShare());
   if (session.will && session.will->delay == 0) PublishWill(session, now);
   Schedule(session);
 }
@@ -87,6 +88,7 @@ void SessionStore::OnDeadline(mqtt::TimePoint now) {
     if (due == nullptr) return;
     Session& session = *static_cast<Session*>(due);
     if (ExpiryOf(session) <= now) {
+      core_.work += 1 + session.subscription_count() + session.outbox().waiting_messages();
       core_.counters.sessions_expired.Add();
       core_.Log(mqtt::LogLevel::kInfo, "event=session_expired client_id=", Quoted(session.client_id()));
       End(session, now);

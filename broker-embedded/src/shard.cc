@@ -90,16 +90,30 @@ bool Shard::Add(std::shared_ptr<Listener> listener) {
 
 void Shard::AddLink(std::unique_ptr<mqtt::Transport> transport) {
   if (stopped()) return;
-  if (links_.size() >= MaximumLinks(core_.options)) {
+  if (links_.size() >= MaximumLinks(core_.options) && !MakeRoom()) {
     core_.counters.connections_refused.Add();
     core_.Log(LogLevel::kWarning, "event=refused peer=", transport->peer(), " reason=\"too many connections\"");
     return;
   }
   auto& link = links_.emplace_back(std::make_unique<Link>(static_cast<LinkHost&>(*this), core_, std::move(transport)));
   link->index = links_.size() - 1;
+  link->serial = ++last_link_;
   link->Start();
   Schedule(*link);
   ArmTimer();
+}
+
+// The stream that has said nothing for longest goes.
+bool Shard::MakeRoom() {
+  Link* oldest = nullptr;
+  for (const auto& link : links_) {
+    if (!link->connection().awaits_connect()) continue;
+    if (oldest == nullptr || link->serial < oldest->serial) oldest = link.get();
+  }
+  if (oldest == nullptr) return false;
+  oldest->connection().MakeRoom(Now());
+  Schedule(*oldest);
+  return true;
 }
 
 void Shard::Remove(Link& link) {
@@ -159,18 +173,24 @@ void Shard::OnUnfinished(Link& link) {
   if (link.waiting || stopped()) return;
   link.waiting = true;
   unfinished_.push_back(&link);
-  if (unfinished_.size() > 1) return;
-  asio::post(executor_, [self = shared_from_this()] { self->ContinueAll(); });
+  if (unfinished_.size() == 1) PostContinue();
 }
 
-void Shard::ContinueAll() {
-  if (stopped()) return;
-  const mqtt::TimePoint now = Now();
-  for (Link* link : std::exchange(unfinished_, {})) {
-    link->waiting = false;
-    link->Continue(now);
-  }
+void Shard::PostContinue() {
+  asio::post(executor_, [self = shared_from_this()] { self->ContinueNext(); });
+}
+
+// One at a time: what the others send is read between any two.
+void Shard::ContinueNext() {
+  if (stopped() || unfinished_.empty()) return;
+  Link& link = *unfinished_.front();
+  unfinished_.erase(unfinished_.begin());
+  const bool more = !unfinished_.empty();
+  link.waiting = false;
+  link.Continue(Now());
+  Schedule(link);
   ArmTimer();
+  if (more) PostContinue();
 }
 
 void Shard::ResumeAll() {

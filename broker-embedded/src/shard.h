@@ -68,7 +68,9 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   void ArmTimer();
   void OnTimer();
   void ResumeAll();
-  void ContinueAll();
+  void PostContinue();
+  void ContinueNext();
+  bool MakeRoom();
   void DisconnectAll();
   void StopTurn(int turns_left, absl::AnyInvocable<void()> done);
 
@@ -82,6 +84,7 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   // Executor only:
   std::vector<std::shared_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<Link>> links_;
+  std::uint64_t last_link_ = 0;
   std::vector<Link*> awake_;
   std::vector<Link*> flushing_;
   std::vector<Link*> paused_;

@@ -94,6 +94,7 @@ bool SubscriptionTree::Unsubscribe(Subscriber& subscriber, std::string_view topi
 }
 
 void SubscriptionTree::RemoveAll(Subscriber& subscriber) {
+  subscriber.shares_.clear();  // Or each would be looked for among all.
   for (auto& [filter, subscription] : subscriber.subscriptions_) {
     Remove(subscription);
     Charge(subscriber, -CostOf(filter));
@@ -167,14 +168,14 @@ std::size_t SubscriptionTree::Count(std::string_view topic_filter) const {
 }
 
 ShareGroup& SubscriptionTree::GroupFor(TreeNode& node, std::string_view share_name) {
-  for (auto& group : node.groups) {
-    if (group->name_ == share_name) return *group;
-  }
+  const auto found = groups_by_name_.find({&node, share_name});
+  if (found != groups_by_name_.end()) return *found->second;
   while (++last_group_ == 0 || groups_.contains(last_group_)) {
   }
   auto& group =
       node.groups.emplace_back(std::make_unique<ShareGroup>(std::string(share_name), last_group_, node.groups.size()));
   groups_[group->id()] = group.get();
+  groups_by_name_[{&node, group->name_}] = group.get();
   return *group;
 }
 
@@ -209,6 +210,7 @@ void SubscriptionTree::Remove(Subscription& subscription) {
     if (group.members_.empty()) {
       if (on_group_end_) on_group_end_(group);
       groups_.erase(group.id());
+      groups_by_name_.erase({&node, group.name_});
       SwapRemove(node.groups, group.position_, [](ShareGroup& moved, std::size_t to) { moved.position_ = to; });
     }
   }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
@@ -138,6 +139,7 @@ class SubscriptionTree {
   std::size_t bytes_ = 0;
   MemoryBudget* const budget_;
   absl::flat_hash_map<ShareGroupId, ShareGroup*> groups_;
+  absl::flat_hash_map<std::pair<const TreeNode*, std::string_view>, ShareGroup*> groups_by_name_;  // The groups' own.
   ShareGroupId last_group_ = 0;
   GroupEnd on_group_end_;
   std::vector<TreeNode*> active_;  // Scratch of Match().

@@ -9,6 +9,11 @@
 #include "mqttrpc/mqtt/topic.h"
 
 namespace mqttrpc::broker {
+namespace {
+
+bool IsOurs(std::string_view topic_filter) { return topic_filter.starts_with("$SYS/"); }
+
+}  // namespace
 
 void SysTopics::ForEach(absl::FunctionRef<void(std::string_view, std::string_view)> visit) const {
   const Counters& counters = core_.counters;
@@ -42,13 +47,23 @@ MessageRef SysTopics::MessageOf(std::string_view topic_name, std::string_view va
   return SharedMessage::Copy(core_.budget, publish, topic_name, now);
 }
 
-void SysTopics::Match(std::string_view topic_filter, mqtt::TimePoint now,
-                      absl::FunctionRef<void(const MessageRef&)> visit) {
-  if (core_.options.sys_interval.count() == 0 || !topic_filter.starts_with("$SYS")) return;
+std::size_t SysTopics::Match(std::string_view topic_filter, mqtt::TimePoint now,
+                             absl::FunctionRef<void(const MessageRef&)> visit) {
+  if (core_.options.sys_interval.count() == 0 || !IsOurs(topic_filter)) return 0;
+  std::size_t looked_at = 0;
   ForEach([&](std::string_view topic_name, std::string_view value) {
+    ++looked_at;
     if (mqtt::Matches(topic_filter, topic_name)) visit(MessageOf(topic_name, value, now));
   });
-  if (next_ == mqtt::kNever) next_ = now + core_.options.sys_interval;
+  return looked_at;
+}
+
+void SysTopics::OnSubscribed(std::string_view topic_filter) {
+  const auto shared = mqtt::ParseSharedFilter(topic_filter);
+  const bool ours = IsOurs(shared.has_value() ? shared->topic_filter : topic_filter);
+  if (ours && core_.options.sys_interval.count() != 0 && next_ == mqtt::kNever) {
+    next_ = core_.now + core_.options.sys_interval;
+  }
 }
 
 void SysTopics::OnDeadline(mqtt::TimePoint now) {

@@ -23,7 +23,12 @@ class SysTopics {
 
   // Calls `visit` for each value whose topic matches. If there is one, the values
   // are sent out from now on.
-  void Match(std::string_view topic_filter, mqtt::TimePoint now, absl::FunctionRef<void(const MessageRef&)> visit);
+  // Returns how many values it looked at.
+  std::size_t Match(std::string_view topic_filter, mqtt::TimePoint now,
+                    absl::FunctionRef<void(const MessageRef&)> visit);
+
+  // Somebody wants to hear of them from now on, if that is what `topic_filter` says.
+  void OnSubscribed(std::string_view topic_filter);
 
   mqtt::TimePoint next_deadline() const { return next_; }
   void OnDeadline(mqtt::TimePoint now);

@@ -187,6 +187,18 @@ TEST_F(BrokerRetainedTest, GivesTheRestAfterTheClientCameBack) {
   }
 }
 
+TEST_F(BrokerRetainedTest, TellsItsFiguresAtTheNextIntervalToThoseWhoWantNoRetainedOnes) {
+  for (const std::string_view topic_filter : {"$SYS/broker/version", "$share/g/$SYS/broker/version"}) {
+    auto client = Connected("client");
+    mqtt::Subscribe subscribe = SubscribeTo(topic_filter);
+    if (!topic_filter.starts_with("$share/")) subscribe.entries[0].retain_handling = 2;
+    Subscribe(*client, subscribe);
+    EXPECT_EQ(client->waiting(), 0u);
+    clock_.Advance(options_.sys_interval);
+    EXPECT_EQ(client->Next<Publish>().topic_name, "$SYS/broker/version");
+  }
+}
+
 TEST_F(BrokerRetainedTest, TellsItsFiguresUnderSys) {
   auto subscriber = Connected("subscriber");
   Subscribe(*subscriber, "$SYS/broker/clients/connected");

@@ -68,7 +68,8 @@ class Broker {
   //
   // Waits for the executor. Called on it, or for an io_context by the thread that
   // runs it, also between two runs or after the last, it does its work itself. A
-  // strand that nobody runs any more would be waited for in vain.
+  // strand that nobody runs any more would be waited for in vain. Not from inside an
+  // Authenticator or LogSink of this broker, nor may the broker be destroyed there.
   void Stop();
 
   BrokerStatistics statistics() const;

@@ -19,8 +19,9 @@ struct BrokerOptions {
   std::size_t maximum_connections = 10'000;
 
   // The largest packet taken from a client, in bytes; announced in CONNACK. When
-  // unfinished packets take a quarter of maximum_total_queued_bytes, those over 4
-  // KiB are refused with 0x97, CONNECTs too.
+  // unfinished packets take a quarter of maximum_total_queued_bytes, the largest of
+  // them is given up with 0x97, a CONNECT too. Over 1 MiB, SUBSCRIBE and UNSUBSCRIBE
+  // are refused with 0x97.
   std::uint32_t maximum_packet_size = 16 * 1024 * 1024;
 
   // The same before a CONNECT was accepted: a client id, a user name, a password and
@@ -84,8 +85,9 @@ struct BrokerOptions {
   std::size_t maximum_subscriptions = 10'000;
   std::size_t maximum_subscription_bytes = 4 * 1024 * 1024;
 
-  // What may wait for one client; a single message always may. Beyond it, further messages for it are dropped
-  // and counted; a client whose acknowledgements alone fill it gets 0x97.
+  // What may wait for one client; a single message always may. Beyond it, further
+  // messages for it are dropped and counted. A client that does not read our answers is
+  // not read from either.
   std::size_t maximum_queued_messages = 10'000;
   std::size_t maximum_queued_bytes = 16 * 1024 * 1024;
 
