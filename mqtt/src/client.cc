@@ -5,6 +5,15 @@
 #include "client_impl.h"
 
 namespace mqttrpc::mqtt {
+namespace {
+
+// Null if there is none.
+template <typename AnyHandler>
+std::shared_ptr<Handler> Shared(AnyHandler handler) {
+  return handler ? std::make_shared<Handler>(std::move(handler)) : nullptr;
+}
+
+}  // namespace
 
 std::string_view NameOf(ConnectionState::Kind kind) {
   switch (kind) {
@@ -36,8 +45,7 @@ void Client::StartPublish(Message message, Completion<absl::StatusOr<ReasonCode>
 void Client::StartSubscribe(Subscription subscription, MessageHandler handler,
                             Completion<absl::StatusOr<ReasonCode>> done) {
   const OperationId id = impl_->Claim(done.slot());
-  auto shared = std::make_shared<Handler>(std::move(handler));
-  SubscribeOperation operation(id, std::move(subscription), std::move(shared), std::move(done));
+  SubscribeOperation operation(id, std::move(subscription), Shared(std::move(handler)), std::move(done));
   impl_->Run([operation = std::move(operation)](ClientCore& core, TimePoint) mutable {
     core.Subscribe(std::move(operation));
   });
@@ -46,8 +54,7 @@ void Client::StartSubscribe(Subscription subscription, MessageHandler handler,
 void Client::StartSubscribe(Subscription subscription, AcknowledgingHandler handler,
                             Completion<absl::StatusOr<ReasonCode>> done) {
   const OperationId id = impl_->Claim(done.slot());
-  auto shared = std::make_shared<Handler>(std::move(handler));
-  SubscribeOperation operation(id, std::move(subscription), std::move(shared), std::move(done));
+  SubscribeOperation operation(id, std::move(subscription), Shared(std::move(handler)), std::move(done));
   impl_->Run([operation = std::move(operation)](ClientCore& core, TimePoint) mutable {
     core.Subscribe(std::move(operation));
   });

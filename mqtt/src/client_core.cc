@@ -393,6 +393,7 @@ absl::Status ClientCore::CheckOptions() const {
   };
   absl::Status status = in_range("keep_alive", options_.keep_alive.count(), 0, 65'535);
   status.Update(in_range("session_expiry", options_.session_expiry.count(), 0, 0xFFFFFFFF));
+  status.Update(in_range("connect_timeout, in ms,", options_.connect_timeout.count(), 1, 86'400'000));
   status.Update(in_range("receive_maximum", options_.receive_maximum, 1, 65'535));
   status.Update(in_range("will_delay", options_.will_delay.count(), 0, 0xFFFFFFFF));
   status.Update(in_range("maximum_packet_size", options_.maximum_packet_size, 2u, 0xFFFFFFFFu));

@@ -223,6 +223,7 @@ absl::StatusOr<std::optional<Event>> ClientCore::OnPublish(mqtt::Publish publish
     serial_ = acknowledger_.HandOver(publish, static_cast<std::size_t>(handles));
   }
   if (receivers_.empty()) {
+    ++work_.statistics.messages_unhandled;
     Delivered();  // MQTT-4.5.0-2
     return std::optional<Event>();
   }

@@ -35,6 +35,12 @@ void Publisher::Add(PublishOperation operation, bool connected, TimePoint now) {
     return work_.Finish(operation.done, absl::UnavailableError("no connection for a QoS 0 message"));
   }
   const std::size_t bytes = operation.bytes();
+  if (bytes > options_.maximum_queued_bytes) {
+    ++work_.statistics.dropped_queue_full;
+    return work_.Finish(operation.done, absl::ResourceExhaustedError(absl::StrCat("message has ", bytes,
+                                                                                  " bytes; the client's queue takes ",
+                                                                                  options_.maximum_queued_bytes)));
+  }
   if (!MakeRoom(bytes)) {
     ++work_.statistics.dropped_queue_full;
     return work_.Finish(operation.done, absl::ResourceExhaustedError(absl::StrCat(

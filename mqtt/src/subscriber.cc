@@ -38,6 +38,7 @@ absl::Status Subscriber::CheckRoom() const {
 
 void Subscriber::Add(SubscribeOperation operation) {
   absl::Status status = CheckSubscription(operation.subscription);
+  if (status.ok() && operation.handler == nullptr) status = absl::InvalidArgumentError("subscription has no handler");
   if (status.ok()) status = CheckRoom();
   if (!status.ok()) return work_.Finish(operation.done, std::move(status));
   requests_.emplace_back(std::move(operation));
@@ -353,6 +354,17 @@ void Subscriber::Match(const Publish& publish, std::vector<std::shared_ptr<Handl
   });
   if (!receivers.empty()) return;
   for (const auto& [topic_filter, entry] : entries_) take(entry);
+  if (!receivers.empty()) return;
+  // In a session of an earlier process, messages come before we could ask for them.
+  for (const Request& request : requests_) {
+    const auto* subscribe = std::get_if<SubscribeOperation>(&request);
+    if (subscribe == nullptr) continue;
+    const std::string& topic_filter = subscribe->subscription.topic_filter;
+    const std::optional<SharedFilter> shared = ParseSharedFilter(topic_filter);
+    if (Matches(shared.has_value() ? shared->topic_filter : topic_filter, publish.topic_name)) {
+      receivers.push_back(subscribe->handler);
+    }
+  }
 }
 
 }  // namespace mqttrpc::mqtt

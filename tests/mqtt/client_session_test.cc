@@ -37,6 +37,30 @@ TEST_F(ClientSessionTest, AFreshClientMayResumeWhatTheBrokerKept) {
   EXPECT_EQ(peer_->Expect<PubRec>().packet_id, 5);
 }
 
+TEST_F(ClientSessionTest, WhatWaitedInTheSessionFindsWhoSubscribedBeforeTheStart) {
+  options_.clean_start = false;
+  options_.session_expiry = seconds(3600);
+  MakeClient();
+  std::vector<std::string> got;
+  client_->Subscribe(
+      Subscription("from/#"), [&](const MessageView& message) { got.emplace_back(message.payload); },
+      [](const CodeOr&) {});
+  client_->Start();
+  AcceptConnect();
+  ConnAck connack;
+  connack.session_present = true;
+  peer_->Send(connack);
+  SendMessage("from/before", "waited", 5);  // In one read with CONNACK.
+  EXPECT_THAT(got, testing::ElementsAre("waited"));
+  EXPECT_EQ(client_->statistics().messages_unhandled, 0u);
+}
+
+TEST_F(ClientSessionTest, CountsWhatNobodyHandles) {
+  StartConnected();
+  SendMessage("nobody", "x", 5);
+  EXPECT_EQ(client_->statistics().messages_unhandled, 1u);
+}
+
 // MQTT-3.1.2-23
 TEST_F(ClientSessionTest, TheExpiryGoesOutWithEachConnect) {
   options_.session_expiry = seconds(60);

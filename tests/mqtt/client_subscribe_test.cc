@@ -25,6 +25,14 @@ class ClientSubscribeTest : public ClientTest {
   std::optional<CodeOr> result_;
 };
 
+TEST_F(ClientSubscribeTest, RefusesASubscriptionWithoutAHandler) {
+  StartConnected();
+  std::optional<CodeOr> result;
+  client_->Subscribe(Subscription("t"), MessageHandler(), Into(result));
+  Run();
+  EXPECT_THAT(*result, StatusIs(absl::StatusCode::kInvalidArgument, testing::HasSubstr("handler")));
+}
+
 TEST_F(ClientSubscribeTest, SendsFilterOptionsAndPropertiesWithAnIdentifier) {
   StartConnected();
   Subscription subscription("a/+", QoS::kAtMostOnce);

@@ -86,8 +86,10 @@ class Client {
 
   // Asks for messages; completes with the granted QoS as a Reason Code. From
   // then on, `handler` gets what matches, also after reconnects. The same Topic
-  // Filter again replaces options and handler. Errors: as Publish, and
-  //   kInvalidArgument   Topic Filter not valid
+  // Filter again replaces options and handler. A client that resumes the session of
+  // an earlier process subscribes before Start(): what waited there comes at once,
+  // and what has no handler is acknowledged and thrown away. Errors: as Publish, and
+  //   kInvalidArgument   Topic Filter not valid; no handler
   //   kPermissionDenied  and others, as the broker refused; the handler is dropped
   template <typename Token = DefaultToken>
   auto Subscribe(Subscription subscription, MessageHandler handler, Token&& token = Token()) {
@@ -166,7 +168,7 @@ class Client {
   // Calls `watcher` on executor(), first with the state as it is, then at every
   // change, in order, until the returned watch is destroyed. After a reconnect it
   // is called before any message arrives or any queued message is sent.
-  std::unique_ptr<StateWatch> WatchState(absl::AnyInvocable<void(const ConnectionState&)> watcher);
+  [[nodiscard]] std::unique_ptr<StateWatch> WatchState(absl::AnyInvocable<void(const ConnectionState&)> watcher);
 
   // The strand that all work and all handlers run on.
   asio::any_io_executor executor() const;

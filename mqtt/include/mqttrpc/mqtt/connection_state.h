@@ -60,6 +60,7 @@ struct ClientStatistics {
   std::uint64_t messages_repeated = 0;    // With DUP.
   std::uint64_t messages_received = 0;    // PUBLISH packets.
   std::uint64_t duplicates_received = 0;  // QoS 2, or held by a handler: not handed over again.
+  std::uint64_t messages_unhandled = 0;   // For which there was no handler: acknowledged and thrown away.
   std::uint64_t bytes_sent = 0;           // Handed to the transport.
   std::uint64_t bytes_received = 0;
 
