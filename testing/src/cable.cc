@@ -1,6 +1,7 @@
 #include "cable.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "network.h"
@@ -65,10 +66,13 @@ struct Cable::Lane {
   End* source = nullptr;
   End* destination = nullptr;
 
+  void ResolveAlias(RecordedPacket& packet);
+
   std::string unparsed;
-  bool doomed = false;          // A cut is on its way: what is sent now is lost.
-  bool passes_through = false;  // It is no MQTT: bytes go as they come.
-  std::string swapped;          // Waits for the next packet to overtake it.
+  std::map<std::uint16_t, std::string> aliases;  // Topic Aliases that were introduced.
+  bool doomed = false;                           // A cut is on its way: what is sent now is lost.
+  bool passes_through = false;                   // It is no MQTT: bytes go as they come.
+  std::string swapped;                           // Waits for the next packet to overtake it.
   std::deque<Piece> queue;
   std::size_t queued_bytes = 0;
   mqtt::TimePoint last_due{};
@@ -116,6 +120,7 @@ void Cable::Lane::Take(std::string_view bytes) {
   if (packet.kind == PacketKind::kConnect && !packet.malformed) cable.protocol_version_ = packet.protocol_version;
   packet.client = cable.client_;
   packet.connection = cable.number_;
+  ResolveAlias(packet);
   if (doomed) return Record(std::move(packet), "lost: cut before it");
   const Verdict verdict = cable.network_.rules().Judge(packet);
   const mqtt::TimePoint due = now() + verdict.delay;
@@ -139,6 +144,16 @@ void Cable::Lane::Take(std::string_view bytes) {
   if (!swapped.empty()) Add(Piece(Piece::Kind::kBytes, due, std::exchange(swapped, {})));
   if (verdict.freeze_after) Add(Piece(Piece::Kind::kFreeze, due));
   if (verdict.cut_after) Add(Piece(Piece::Kind::kCut, due));
+}
+
+void Cable::Lane::ResolveAlias(RecordedPacket& packet) {
+  const auto alias = packet.properties.view().Get(mqtt::property::kTopicAlias);
+  if (packet.kind != PacketKind::kPublish || !alias.has_value()) return;
+  if (packet.topic_omitted) {
+    packet.topic_name = aliases[*alias];
+  } else {
+    aliases[*alias] = packet.topic_name;
+  }
 }
 
 void Cable::Lane::Record(RecordedPacket packet, std::string note) {

@@ -56,6 +56,7 @@ class Copier {
     into_.dup = packet.dup;
     into_.retain = packet.retain;
     into_.topic_name = packet.topic_name;
+    into_.topic_omitted = packet.topic_name.empty();
     into_.payload = packet.payload;
     Copy(packet.properties);
   }
@@ -121,7 +122,8 @@ void AppendMessage(std::string& line, const RecordedPacket& packet) {
   absl::StrAppend(&line, " qos=", static_cast<int>(packet.qos));
   if (packet.dup) line += " dup";
   if (packet.retain) line += " retain";
-  absl::StrAppend(&line, " topic=", packet.topic_name, " payload=", Quoted(packet.payload, kShownPayload));
+  absl::StrAppend(&line, packet.topic_omitted ? " (topic=" : " topic=", packet.topic_name,
+                  packet.topic_omitted ? ")" : "", " payload=", Quoted(packet.payload, kShownPayload));
 }
 
 }  // namespace

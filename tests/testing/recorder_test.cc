@@ -78,6 +78,18 @@ TEST_F(RecorderTest, TellsAWatcherAsItHappens) {
   EXPECT_THAT(events, ElementsAre("cut"));
 }
 
+TEST_F(RecorderTest, KnowsWhatTopicAliasesStandFor) {
+  const std::string topic_name = "lamp/kitchen/brightness";
+  for (const char* payload : {"1", "2", "3"}) {
+    ASSERT_TRUE(world_.Run(lamp_.Publish(mqtt::Message(topic_name, payload))).ok());
+  }
+  const auto published = world_.recorder().From("lamp-42", PacketKind::kPublish);
+  EXPECT_THAT(published,
+              ElementsAre(IsPublish(topic_name, "1"), IsPublish(topic_name, "2"), IsPublish(topic_name, "3")));
+  EXPECT_TRUE(published[2].topic_omitted);
+  EXPECT_THAT(world_.recorder().ToString(), HasSubstr(" (topic=lamp/kitchen/brightness) payload=\"3\""));
+}
+
 TEST_F(RecorderTest, ForgetsAllWhenTold) {
   world_.recorder().Clear();
   EXPECT_TRUE(world_.recorder().Packets().empty());

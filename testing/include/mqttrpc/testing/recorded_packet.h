@@ -68,7 +68,8 @@ struct RecordedPacket {
   mqtt::QoS qos = mqtt::QoS::kAtMostOnce;
   bool dup = false;
   bool retain = false;
-  std::string topic_name;  // Empty if a Topic Alias stands for it.
+  std::string topic_name;      // Also where a Topic Alias stands for it ...
+  bool topic_omitted = false;  // ... and it was not sent. ReadPacket() leaves it empty then.
   std::string payload;
 
   // SUBSCRIBE, UNSUBSCRIBE. `qos` above is the highest asked for.
