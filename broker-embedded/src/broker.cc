@@ -79,18 +79,21 @@ class Broker::Impl {
  public:
   explicit Impl(const BrokerOptions& options)
       : own_thread_(std::make_unique<OwnThread>()),
+        options_are_good_(Check(options)),
         environment_(options.environment),
         shard_(std::make_shared<Shard>(own_thread_->executor(), options)),
         connector_(shard_) {}
 
   Impl(asio::any_io_executor executor, const BrokerOptions& options)
-      : environment_(options.environment),
+      : options_are_good_(Check(options)),
+        environment_(options.environment),
         shard_(std::make_shared<Shard>(std::move(executor), options)),
         connector_(shard_) {}
 
   absl::StatusOr<std::string> Listen(std::string_view url) {
     const auto endpoint = mqtt::ParseEndpoint(url);
     if (!endpoint.ok()) return endpoint.status();
+    if (!options_are_good_.ok()) return options_are_good_;
     if (shard_->stopped()) return absl::FailedPreconditionError("the broker was stopped");
     auto listener = Listener::Open(shard_->executor(), *endpoint, environment_);
     if (!listener.ok()) return listener.status();
@@ -127,6 +130,7 @@ class Broker::Impl {
 
  private:
   const std::unique_ptr<OwnThread> own_thread_;  // Null if the executor was given.
+  const absl::Status options_are_good_;
   const mqtt::Environment environment_;
   const std::shared_ptr<Shard> shard_;
   MemoryConnector connector_;

@@ -1,5 +1,6 @@
 #include "packet_writer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -13,6 +14,8 @@ namespace {
 // call takes (Asio cuts the list after 64).
 constexpr std::size_t kBytesPerWrite = 256 * 1024;
 constexpr std::size_t kReferencesPerWrite = 31;
+
+constexpr std::size_t kKeptPieces = 4;
 
 // A capacity that std::string has without allocating.
 const std::size_t kNoCapacity = mqtt::WireBuffer().capacity();
@@ -96,8 +99,24 @@ void PacketWriter::EncodeMessages(Outbox& outbox, mqtt::TimePoint now) {
 
 void PacketWriter::Collect(Outbox* outbox, mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather) {
   gather.clear();
+  if (writing_active_) return;
+  if (rest_.empty()) BeginWrite(outbox, now);
+  std::size_t room = kBytesPerWrite;
+  while (!rest_.empty() && room > 0) {
+    std::span<const std::byte>& next = rest_.back();
+    const std::size_t size = std::min(next.size(), room);
+    gather.push_back(next.first(size));
+    room -= size;
+    next = next.subspan(size);
+    if (next.empty()) rest_.pop_back();
+  }
+  writing_active_ = !gather.empty();
+  writing_since_ = now;
+}
+
+void PacketWriter::BeginWrite(Outbox* outbox, mqtt::TimePoint now) {
   const bool messages = outbox != nullptr && outbox->has_work();
-  if (writing_active_ || (own_.empty() && !messages)) return;
+  if (own_.empty() && !messages) return;
   writing_ = std::exchange(Own(), mqtt::WireBuffer());
   unsent_pub_acks_ = 0;
   const std::size_t charged = writing_.size();
@@ -109,22 +128,27 @@ void PacketWriter::Collect(Outbox* outbox, mqtt::TimePoint now, std::vector<std:
   budget_.Take(writing_.size() - charged);
 
   std::size_t from = 0;
+  const auto add = [this](std::string_view piece) {
+    if (!piece.empty()) rest_.push_back(mqtt::AsBytes(piece));
+  };
   for (const Reference& reference : references_) {
-    gather.push_back(mqtt::AsBytes(std::string_view(writing_).substr(from, reference.after - from)));
-    gather.push_back(mqtt::AsBytes(reference.bytes));
+    add(std::string_view(writing_).substr(from, reference.after - from));
+    add(reference.bytes);
     from = reference.after;
   }
-  if (from < writing_.size()) gather.push_back(mqtt::AsBytes(std::string_view(writing_).substr(from)));
-  writing_active_ = !gather.empty();
-  writing_since_ = now;
-  if (!writing_active_) buffers_.Give(std::exchange(writing_, {}));
+  add(std::string_view(writing_).substr(from));
+  std::reverse(rest_.begin(), rest_.end());
+  if (rest_.empty()) buffers_.Give(std::exchange(writing_, {}));
 }
 
-void PacketWriter::Written() {
+bool PacketWriter::Written() {
+  writing_active_ = false;
+  if (!rest_.empty()) return false;
   budget_.Give(writing_.size());
   buffers_.Give(std::exchange(writing_, {}));
   references_ = {};
-  writing_active_ = false;
+  if (rest_.capacity() > kKeptPieces) rest_ = {};  // An idle connection owns no buffer.
+  return true;
 }
 
 }  // namespace mqttrpc::broker

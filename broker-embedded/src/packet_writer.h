@@ -38,16 +38,17 @@ class PacketWriter {
   absl::Status Append(const mqtt::Packet& packet);
   void AppendPubAck(mqtt::PacketId packet_id, mqtt::ReasonCode reason_code);
 
-  // Puts what is to be written next into `gather`; leaves it empty if there is
-  // nothing or a write is under way. The bytes stay until Written(). `outbox` may
-  // be null: then there are only packets of our own.
+  // Puts what is to be written next into `gather`, about 256 KiB at most; leaves it
+  // empty if there is nothing or a write is under way. The bytes stay until Written().
+  // `outbox` may be null: then there are only packets of our own.
   void Collect(Outbox* outbox, mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather);
-  void Written();
+  // Whether that was all of what had been begun: a large message takes several writes.
+  bool Written();
 
   bool writing() const { return writing_active_; }
-  mqtt::TimePoint writing_since() const { return writing_since_; }  // Only if writing().
-  bool idle() const { return !writing_active_ && own_.empty(); }    // Messages may still wait.
-  std::size_t own_bytes() const { return own_.size(); }             // That wait.
+  mqtt::TimePoint writing_since() const { return writing_since_; }                 // Only if writing().
+  bool idle() const { return !writing_active_ && rest_.empty() && own_.empty(); }  // Messages may still wait.
+  std::size_t own_bytes() const { return own_.size(); }                            // That wait.
 
   // PUBACKs that the client cannot have seen yet.
   std::size_t unsent_pub_acks() const { return unsent_pub_acks_; }
@@ -60,6 +61,7 @@ class PacketWriter {
     MessageRef message;
   };
 
+  void BeginWrite(Outbox* outbox, mqtt::TimePoint now);
   void EncodeMessages(Outbox& outbox, mqtt::TimePoint now);
   std::string_view Encode(const Outbox::Outgoing& next, mqtt::TimePoint now);
   mqtt::WireBuffer& Own();
@@ -74,6 +76,7 @@ class PacketWriter {
 
   mqtt::WireBuffer writing_;  // The write under way.
   std::vector<Reference> references_;
+  std::vector<std::span<const std::byte>> rest_;  // Of it, not yet handed out; the last comes first.
   bool writing_active_ = false;
   mqtt::TimePoint writing_since_{};
 

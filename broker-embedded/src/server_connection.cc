@@ -291,8 +291,8 @@ void ServerConnection::Collect(mqtt::TimePoint now, std::vector<std::span<const 
 }
 
 void ServerConnection::OnWritten() {
-  writer_.Written();
-  if (session_ != nullptr) session_->outbox().OnWritten();
+  const bool whole = writer_.Written();
+  if (whole && session_ != nullptr) session_->outbox().OnWritten();
 }
 
 bool ServerConnection::Stalled() const {
@@ -333,7 +333,7 @@ void ServerConnection::OnDeadline(mqtt::TimePoint now) {
       break;
     case State::kConnected:
       if (now >= WriteDeadline()) {
-        Disconnect(ReasonCode::kQuotaExceeded, "took none of what was sent for too long", now);
+        Disconnect(ReasonCode::kQuotaExceeded, "did not take 256 KiB of what was sent for too long", now);
         break;
       }
       Disconnect(ReasonCode::kKeepAliveTimeout,

@@ -32,6 +32,7 @@ std::size_t MaximumLinks(const BrokerOptions& options) {
 BrokerOptions Sane(BrokerOptions options) {
   options.receive_maximum = std::max<std::uint16_t>(options.receive_maximum, 1);  // 0 is a protocol error (3.2.2.3.3).
   options.maximum_in_flight = std::max<std::uint16_t>(options.maximum_in_flight, 1);
+  options.sys_interval = std::max(options.sys_interval, std::chrono::seconds(0));
   options.maximum_qos = std::min(options.maximum_qos, mqtt::QoS::kExactlyOnce);
   options.maximum_packet_size = std::clamp<std::uint32_t>(options.maximum_packet_size, 1, 268'435'460);
   options.maximum_connect_packet_size = std::min(options.maximum_connect_packet_size, options.maximum_packet_size);

@@ -273,6 +273,26 @@ TEST_F(BrokerBackPressureTest, EndsAClientThatReadsNoAnswersForTooLong) {
   EXPECT_EQ(broker().statistics().connections, 0u);
 }
 
+// A message takes as many writes as it is large, each with a time of its own.
+TEST_F(BrokerBackPressureTest, KeepsAClientThatReadsALargeMessageSlowly) {
+  auto slow = Connected("slow");
+  Subscribe(*slow, "t");
+  auto publisher = Connected("publisher");
+  Send(*publisher, PublishOf("t", std::string(4'000'000, 'x')));
+  slow->Freeze();
+  for (int i = 0; i < 30 && slow->waiting() == 0; ++i) {
+    clock_.Advance(options_.write_timeout - seconds(1));
+    slow->Thaw();
+    io_.restart();
+    io_.poll_one();
+    slow->Freeze();
+  }
+  slow->Thaw();
+  Settle();
+  EXPECT_FALSE(slow->closed());
+  EXPECT_EQ(slow->Next<mqtt::Publish>().payload.size(), 4'000'000u);
+}
+
 // A client that reads, and acknowledges nothing, and goes: for what it left others
 // would have no room.
 TEST_F(BrokerBackPressureTest, KeepsRoomForTheLiveWhateverIsNeverAcknowledged) {

@@ -19,6 +19,15 @@ using broker::Broker;
 using broker::BrokerOptions;
 using mqtt::ReasonCode;
 
+TEST(BrokerOptionsTest, ListenSaysWhatIsOutOfItsRange) {
+  broker::BrokerOptions options;
+  options.sys_interval = std::chrono::seconds(-5);
+  broker::Broker broker(options);
+  const absl::Status status = broker.Listen("mqtt://127.0.0.1:0").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("sys_interval is -5 s; it may be 0-86400 s"));
+}
+
 TEST(BrokerListenTest, TellsTheAddressItBound) {
   Broker broker;
   const auto url = broker.Listen("mqtt://127.0.0.1:0");

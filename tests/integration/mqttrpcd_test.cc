@@ -102,6 +102,11 @@ TEST_F(MqttrpcdTest, SaysWhatIsWrongWithItsOptions) {
   EXPECT_EQ(Finished("--listen 127.0.0.1:1883").status, 2);
   EXPECT_EQ(Finished("--log-level loud").status, 2);
   EXPECT_EQ(Finished("--max-packet-size 1").status, 2);
+  for (const char* nonsense :
+       {"--max-queued-messages -5", "--max-queued-bytes -1", "--max-total-queued-bytes 0",
+        "--max-retained-messages 99999999999999999999", "--response-information a/#", "--max-keep-alive 70000"}) {
+    EXPECT_EQ(Finished(nonsense).status, 2) << nonsense;
+  }
   const Finished range("--receive-maximum 70000");
   EXPECT_EQ(range.status, 2);
   EXPECT_THAT(range.output, HasSubstr("65535"));

@@ -32,7 +32,7 @@ constexpr const char* kExamples =
     "Exit status: 0 after a signal, 1 if it could not listen, 2 after a mistake in the options.\n"
     "\n"
     "Figures of the running broker, those of dropped messages too, are under $SYS/broker/#.\n"
-    "Not there yet: authentication, TLS, WebSocket, sessions on disk. Clients of MQTT 5\n"
+    "Not there yet: passwords, TLS, WebSocket, sessions on disk. Clients of MQTT 5\n"
     "learn the limits from CONNACK.";
 
 bool IsLoopback(const std::string& host) {
@@ -55,6 +55,9 @@ std::string RefusalOf(const std::string& url, bool allow_anonymous) {
 // A check without a line of its own in the help text.
 CLI::Validator Between(std::uint64_t least, std::uint64_t most) { return CLI::Range(least, most).description(""); }
 CLI::Validator Size() { return CLI::AsSizeValue(false).description(""); }
+
+constexpr std::uint64_t kMany = 1'000'000'000;           // Of things.
+constexpr std::uint64_t kMuch = std::uint64_t{1} << 50;  // Bytes.
 
 // Options of types that a command line has no word for, as numbers.
 struct Numbers {
@@ -93,15 +96,21 @@ void AddLimits(CLI::App& app, BrokerOptions& options, Numbers& numbers) {
   add("--max-topic-bytes", options.maximum_topic_bytes, "BYTES", "Longest Topic Name and Topic Filter")
       ->transform(Size())
       ->check(Between(1, 65'535));
-  add("--max-subscriptions", options.maximum_subscriptions, "N", "Topic Filters of one client");
+  add("--max-subscriptions", options.maximum_subscriptions, "N", "Topic Filters of one client")
+      ->check(Between(0, kMany));
   add("--max-subscription-bytes", options.maximum_subscription_bytes, "BYTES", "Memory they may take")
-      ->transform(Size());
+      ->transform(Size())
+      ->check(Between(0, kMuch));
   add("--max-queued-messages", options.maximum_queued_messages, "N",
-      "Messages that may wait for one client; more are dropped");
-  add("--max-queued-bytes", options.maximum_queued_bytes, "BYTES", "The same in bytes")->transform(Size());
+      "Messages that may wait for one client; more are dropped")
+      ->check(Between(0, kMany));
+  add("--max-queued-bytes", options.maximum_queued_bytes, "BYTES", "The same in bytes")
+      ->transform(Size())
+      ->check(Between(0, kMuch));
   add("--max-total-queued-bytes", options.maximum_total_queued_bytes, "BYTES",
       "For all clients together; near it, publishers are slowed down")
-      ->transform(Size());
+      ->transform(Size())
+      ->check(Between(64 * 1024, kMuch));
   add("--max-connect-packet-size", options.maximum_connect_packet_size, "BYTES", "Largest CONNECT, its will included")
       ->transform(Size())
       ->check(Between(64, 268'435'460));
@@ -110,21 +119,31 @@ void AddLimits(CLI::App& app, BrokerOptions& options, Numbers& numbers) {
       ->check(Between(1, 65'535));
   add("--max-in-flight", options.maximum_in_flight, "N", "The same towards one client")->check(Between(1, 65'535));
   add("--max-sessions", options.maximum_sessions, "N",
-      "Sessions, connected or not; beyond it they end with their connection");
+      "Sessions, connected or not; beyond it they end with their connection")
+      ->check(Between(0, kMany));
   add("--max-session-expiry", options.maximum_session_expiry, "SECONDS",
-      "How long a session may outlive its connection; 4294967295: for ever");
+      "How long a session may outlive its connection; 4294967295: for ever")
+      ->check(Between(0, 4'294'967'295));
   add("--v3-session-expiry", options.v3_session_expiry, "SECONDS",
-      "The same for MQTT 3 with Clean Session 0, which cannot ask");
-  add("--max-retained-messages", options.maximum_retained_messages, "N", "Retained messages; 0: none are kept");
-  add("--max-retained-bytes", options.maximum_retained_bytes, "BYTES", "The same in bytes")->transform(Size());
-  add("--topic-alias-maximum", options.topic_alias_maximum, "N", "Topic Aliases of one client; 0: none");
-  add("--outgoing-topic-alias-maximum", options.outgoing_topic_alias_maximum, "N", "The same towards one client");
+      "The same for MQTT 3 with Clean Session 0, which cannot ask")
+      ->check(Between(0, 4'294'967'295));
+  add("--max-retained-messages", options.maximum_retained_messages, "N", "Retained messages; 0: none are kept")
+      ->check(Between(0, kMany));
+  add("--max-retained-bytes", options.maximum_retained_bytes, "BYTES", "The same in bytes")
+      ->transform(Size())
+      ->check(Between(0, kMuch));
+  add("--topic-alias-maximum", options.topic_alias_maximum, "N", "Topic Aliases of one client; 0: none")
+      ->check(Between(0, 65'535));
+  add("--outgoing-topic-alias-maximum", options.outgoing_topic_alias_maximum, "N", "The same towards one client")
+      ->check(Between(0, 65'535));
   add("--sys-interval", numbers.sys_interval_seconds, "SECONDS", "Between two sendings of $SYS; 0: no $SYS")
       ->check(Between(0, 86'400));
-  add("--max-keep-alive", options.maximum_keep_alive, "SECONDS", "Largest Keep Alive; 0: whatever clients ask for");
+  add("--max-keep-alive", options.maximum_keep_alive, "SECONDS", "Largest Keep Alive; 0: whatever clients ask for")
+      ->check(Between(0, 65'535));
   add("--connect-timeout", numbers.connect_timeout_seconds, "SECONDS", "Until a connection must have sent its CONNECT")
       ->check(Between(1, 3600));
-  add("--write-timeout", numbers.write_timeout_seconds, "SECONDS", "Until a client that takes nothing is disconnected")
+  add("--write-timeout", numbers.write_timeout_seconds, "SECONDS",
+      "For a write of 256 KiB; who takes less is disconnected")
       ->check(Between(1, 3600));
   add("--response-information", options.response_information_prefix, "TEXT",
       "Prefix of the Response Information that clients may ask for");
@@ -164,6 +183,10 @@ Verdict ReadCommandLine(int argc, char** argv, CommandLine& into) {
   into.log_level = levels.at(log_level);
   numbers.CopyTo(into.broker);
   into.broker.retain_available = into.broker.maximum_retained_messages > 0;
+  if (const absl::Status status = Check(into.broker); !status.ok()) {
+    std::cerr << "mqttrpcd: " << status.message() << '\n';
+    return Verdict{false, kUsageError};
+  }
   for (const std::string& url : into.listen) {
     if (const std::string refusal = RefusalOf(url, into.allow_anonymous); !refusal.empty()) {
       std::cerr << "mqttrpcd: " << refusal << '\n';

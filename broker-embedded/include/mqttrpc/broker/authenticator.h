@@ -21,8 +21,8 @@ class Authenticator {
 
     bool done = false;                // The client is who it says; else it is asked for more.
     std::optional<std::string> data;  // For the client, with AUTH or CONNACK.
-    // An error refuses: kPermissionDenied with 0x87, all others as status.h says, if
-    // CONNACK or DISCONNECT may carry it.
+    // An error refuses: with the Reason Code it was made of (mqtt::StatusFrom()), if
+    // CONNACK or DISCONNECT may carry that; all others with 0x87 (Not authorized).
     absl::Status status;
   };
 
@@ -36,7 +36,8 @@ class Authenticator {
 
   virtual ~Authenticator() = default;
 
-  // Begins an exchange, for a CONNECT or to authenticate again. Null if there is no
+  // Begins an exchange, for a CONNECT or to authenticate again. The texts are borrowed for
+  // the call; `client_id` is empty if the broker is to assign one. Null if there is no
   // such `method`: refused with 0x8C (MQTT-4.12.0-1).
   virtual std::unique_ptr<Exchange> Begin(std::string_view method, std::string_view client_id) = 0;
 };

@@ -1,4 +1,4 @@
-// Start here: an MQTT 5 broker inside your process.
+// Start here: a broker for MQTT 5, 3.1.1 and 3.1 inside your process.
 //
 //   Broker broker;
 //   absl::StatusOr<std::string> url = broker.Listen("mqtt://127.0.0.1:0");
@@ -27,7 +27,7 @@ struct BrokerStatistics {
   std::uint64_t retained_messages = 0;    // Now.
   std::uint64_t messages_received = 0;    // PUBLISH packets accepted.
   std::uint64_t messages_sent = 0;        // PUBLISH packets put on the way.
-  std::uint64_t messages_dropped = 0;     // Full queue, expired, or too large for the receiver.
+  std::uint64_t messages_dropped = 0;     // For whatever reason: docs/broker.md, $SYS.
   std::uint64_t memory_used = 0;          // Bytes held for clients now, as of the last turn.
   std::uint64_t connections_refused = 0;  // Malformed, refused, or timed out before CONNACK.
 };
@@ -50,8 +50,8 @@ class Broker {
   // Accepts clients at `url`, e.g. "mqtt://127.0.0.1:0"; returns the URL as
   // bound, with the port that the system chose for 0. May be called repeatedly.
   // When it returns, connecting works. Whether a non-loopback address is wise is
-  // the caller's question: there is no authentication yet.
-  // Errors: kInvalidArgument not a URL; kUnavailable the address is in use or
+  // the caller's question: names and passwords are not checked yet.
+  // Errors: kInvalidArgument not a URL, or options out of range: see Check(); kUnavailable the address is in use or
   // not ours; kFailedPrecondition after Stop().
   absl::StatusOr<std::string> Listen(std::string_view url);
 

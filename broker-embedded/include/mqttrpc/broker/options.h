@@ -1,10 +1,13 @@
-// Limits of a broker. Every thing that a peer can make grow has one.
+// Limits of a broker. Every thing that a peer can make grow has one, here or a fixed one
+// (docs/broker.md).
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+
+#include <absl/status/status.h>
 
 #include "mqttrpc/broker/authenticator.h"
 #include "mqttrpc/mqtt/environment.h"
@@ -31,8 +34,8 @@ struct BrokerOptions {
   // From accepting a stream to its whole CONNECT; then it is closed.
   std::chrono::milliseconds connect_timeout{10'000};
 
-  // How long one write, of about 256 KiB at most, may take: a client that takes
-  // less is disconnected with 0x97, since what waits for it is memory of all.
+  // How long one write, of 256 KiB at most, may take: a client that takes less in that
+  // time is disconnected with 0x97, since what waits for it is memory of all.
   std::chrono::milliseconds write_timeout{30'000};
 
   // Keep Alive in seconds above which, and instead of 0 (never), the broker puts
@@ -99,10 +102,14 @@ struct BrokerOptions {
   std::string response_information_prefix = "rpc1/r/";
 
   // Decides over clients that name an Authentication Method; borrowed. Null: they are
-  // refused with 0x8C.
+  // refused with 0x8C. Clients that name none come in without it.
   Authenticator* authenticator = nullptr;
 
   mqtt::Environment environment;
 };
+
+// kInvalidArgument if a value is out of its range: which, and what it may be. Done by
+// Broker::Listen(); where nobody asks, the nearest value that works is taken.
+absl::Status Check(const BrokerOptions& options);
 
 }  // namespace mqttrpc::broker
