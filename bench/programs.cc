@@ -23,7 +23,8 @@ Program Start(std::vector<std::string> command, std::string_view ready, std::str
 }
 
 Program StartMqttrpcd(std::string& url) {
-  return Start({MQTTRPC_BENCH_MQTTRPCD, "--listen", "mqtt://127.0.0.1:0"}, "listening on ", url);
+  return Start({MQTTRPC_BENCH_MQTTRPCD, "--listen", "mqtt://127.0.0.1:0", "--log-level", "error"}, "listening on ",
+               url);
 }
 
 Program StartMosquitto(std::string& url) {
