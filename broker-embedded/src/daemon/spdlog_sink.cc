@@ -30,7 +30,8 @@ SpdlogSink::SpdlogSink(mqtt::LogLevel least)
   logger_->set_level(LevelOf(least));
 }
 
-SpdlogSink::~SpdlogSink() = default;
+// The thread writes what waits and ends, before what it writes with goes.
+SpdlogSink::~SpdlogSink() { thread_ = nullptr; }
 
 void SpdlogSink::Write(mqtt::LogLevel level, std::string_view line) {
   logger_->log(LevelOf(level), spdlog::string_view_t(line.data(), line.size()));

@@ -27,7 +27,7 @@ class SpdlogSink final : public mqtt::LogSink {
 
  private:
   const mqtt::LogLevel least_;
-  const std::shared_ptr<spdlog::details::thread_pool> thread_;
+  std::shared_ptr<spdlog::details::thread_pool> thread_;
   const std::shared_ptr<spdlog::logger> logger_;  // Async loggers are shared with their thread.
 };
 
