@@ -1,4 +1,16 @@
 // How asynchronous operations end: completion tokens, type-erased below.
+//
+// Every operation of Client, Channel and the stubs takes a token last, and completes
+// with one result, once:
+//
+//   auto code = co_await client.Publish(message);                      // DefaultToken
+//   client.Publish(message, [](absl::StatusOr<ReasonCode> code) {...});  // a callback
+//   auto later = client.Publish(message, asio::use_future);            // a std::future
+//   auto code = client.Publish(message, kBlocking);                    // waits here
+//
+// A callback runs on the token's associated executor (asio::bind_executor), without one
+// where the work was done. A token with a cancellation slot ends its operation early:
+// it completes with kCancelled.
 #pragma once
 
 #include <future>
@@ -46,8 +58,10 @@ class Completion {
   asio::cancellation_slot slot_;
 };
 
-// Starts an operation whose result goes to `token`: calls
-// `start(Completion<Result>, args...)` when the token says so.
+// For operations of your own. Starts one whose result goes to `token`: calls
+// `start(Completion<Result>, args...)` when the token says so; returns what the token
+// makes of it (an awaitable, a future, the result, nothing). Args are moved or copied
+// into it, so a lazy token may start it later.
 template <typename Result, typename Token, typename Start, typename... Args>
 auto Initiate(Token&& token, Start start, Args&&... args) {
   return asio::async_initiate<Token, void(Result)>(

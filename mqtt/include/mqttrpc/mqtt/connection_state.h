@@ -14,7 +14,10 @@
 
 namespace mqttrpc::mqtt {
 
-// What a client tells about its connection.
+// What a client tells about its connection. A copy: it does not change.
+//
+// Start() -> kConnecting -> kConnected; a lost or refused connection -> kWaiting, then
+// kConnecting again; Disconnect() or giving up -> kStopped (docs/client.md).
 struct ConnectionState {
   enum class Kind {
     kStopped,     // Not started, disconnected, or given up: see `why`.
@@ -26,7 +29,12 @@ struct ConnectionState {
   ConnectionState() = default;
 
   Kind kind = Kind::kStopped;
-  absl::Status why;              // For kWaiting and kStopped; OkStatus after Disconnect.
+
+  // For kWaiting and kStopped: the broker's Reason Code, if there was one
+  // (ReasonCodeOf() in status.h), or the transport's error. OkStatus before Start() and
+  // after Disconnect().
+  absl::Status why;
+
   TimePoint next_try{};          // For kWaiting, on the client's clock.
   bool session_present = false;  // For kConnected: the broker still had our session.
   std::string client_id;         // As in use: ours, or the broker's choice.
@@ -48,7 +56,9 @@ class [[nodiscard]] StateWatch {
   virtual ~StateWatch() = default;
 };
 
-// Counted since the client was made; what is "now" is as of its last turn.
+// What a client has counted since it was made, over all its connections; never set
+// back. What is "now" is as of its last turn. A message is counted as dropped at most
+// once; its Publish() ends with an error that says the same.
 struct ClientStatistics {
   ClientStatistics() = default;
 

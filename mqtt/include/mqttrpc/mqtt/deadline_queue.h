@@ -1,4 +1,8 @@
 // Many deadlines behind one timer.
+//
+//   queue.Schedule(connection, now + 30s);       // connection derives from Entry
+//   timer->Arm(queue.Next(), ...);               // then:
+//   while (auto* due = queue.PopDue(now)) ...    // each once, the earliest first
 #pragma once
 
 #include <cstddef>
@@ -21,8 +25,8 @@ class DeadlineQueue {
     Entry(const Entry&) = delete;
     Entry& operator=(const Entry&) = delete;
 
-    bool scheduled() const { return position_ != kNowhere; }
-    TimePoint deadline() const { return deadline_; }
+    bool scheduled() const { return position_ != kNowhere; }  // Whether it is in a queue.
+    TimePoint deadline() const { return deadline_; }          // Only if scheduled().
 
    private:
     friend class DeadlineQueue;
@@ -42,6 +46,7 @@ class DeadlineQueue {
     SiftDown(SiftUp(entry.position_));
   }
 
+  // Takes `entry` out. Nothing happens if it is not scheduled.
   void Cancel(Entry& entry) {
     if (!entry.scheduled()) return;
     const std::size_t hole = entry.position_;
@@ -56,7 +61,8 @@ class DeadlineQueue {
   // When the earliest entry is due; kNever if there is none.
   TimePoint Next() const { return heap_.empty() ? kNever : heap_.front()->deadline_; }
 
-  // Removes and returns the earliest entry due at `now`, or null.
+  // Removes and returns the earliest entry due at `now`, or null. Of equal deadlines
+  // any may come first; the same sequence of calls always gives the same one.
   Entry* PopDue(TimePoint now) {
     if (heap_.empty() || heap_.front()->deadline_ > now) return nullptr;
     Entry* due = heap_.front();
@@ -67,6 +73,7 @@ class DeadlineQueue {
   std::size_t size() const { return heap_.size(); }
 
  private:
+  // A heap by deadline, each entry knowing its place: the parent of i is (i - 1) / 2.
   void Place(std::size_t position, Entry* entry) {
     heap_[position] = entry;
     entry->position_ = position;

@@ -18,6 +18,8 @@
 
 namespace mqttrpc::mqtt {
 
+// A property's number on the wire (table 2-4 of the specification, which also says in
+// which packets each may stand).
 enum class PropertyId : std::uint8_t {
   kPayloadFormatIndicator = 0x01,
   kMessageExpiryInterval = 0x02,
@@ -56,12 +58,17 @@ struct UserPropertyView {
   bool operator==(const UserPropertyView&) const = default;
 };
 
-// A property's identifier together with the type of its value.
+// A property's identifier together with the type of its value, so that Get() and Set()
+// take and give nothing else. std::string_view stands for UTF-8 text, or for bytes
+// where it says so.
 template <typename T>
 struct Property {
   PropertyId id;
 };
 
+// The properties by name. Values of one byte are 0 or 1. Text and bytes have at most
+// 65,535 bytes. All may stand once in a packet, but for kUserProperty and, in a PUBLISH
+// from a broker, kSubscriptionIdentifier.
 namespace property {
 inline constexpr Property<std::uint8_t> kPayloadFormatIndicator{PropertyId::kPayloadFormatIndicator};
 inline constexpr Property<std::uint32_t> kMessageExpiryInterval{PropertyId::kMessageExpiryInterval};  // seconds
@@ -136,7 +143,8 @@ class PropertiesView {
 
   bool empty() const { return bytes_.empty(); }
   std::size_t size_bytes() const { return bytes_.size(); }  // On the wire, without their length.
-  std::string_view wire_bytes() const { return bytes_; }
+  std::string_view wire_bytes() const { return bytes_; }    // As long-lived as the view.
+  // The same bytes, so also in the same order.
   bool operator==(const PropertiesView&) const = default;
 
   // Trusts `wire_bytes`: only for bytes that were checked before.
@@ -169,10 +177,11 @@ class Properties {
   void Add(Property<std::uint32_t> property, std::uint32_t value);
   void Add(Property<UserPropertyView> property, UserPropertyView value);
 
-  // Removes every occurrence.
+  // Removes every occurrence; nothing happens if there is none.
   void Remove(PropertyId id);
   void clear() { bytes_.clear(); }
 
+  // As of PropertiesView. What they return points into this object until it changes.
   template <typename T>
   auto Get(Property<T> property) const {
     return view().Get(property);

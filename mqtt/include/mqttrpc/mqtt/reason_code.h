@@ -7,48 +7,50 @@
 namespace mqttrpc::mqtt {
 
 // One byte that says how an operation ended. Below 0x80 it succeeded. Three
-// names share the value 0x00; which one is meant follows from the packet.
+// names share the value 0x00; which one is meant follows from the packet. Which packet
+// may carry which code: table 2-6 of the specification. StatusFrom() in status.h makes
+// an absl::Status of one, ReasonCodeOf() finds it again.
 enum class ReasonCode : std::uint8_t {
   kSuccess = 0x00,
-  kNormalDisconnection = 0x00,
-  kGrantedQoS0 = 0x00,
+  kNormalDisconnection = 0x00,  // DISCONNECT: without the will.
+  kGrantedQoS0 = 0x00,          // SUBACK, as the two below: the QoS that messages come with at most.
   kGrantedQoS1 = 0x01,
   kGrantedQoS2 = 0x02,
-  kDisconnectWithWillMessage = 0x04,
-  kNoMatchingSubscribers = 0x10,
+  kDisconnectWithWillMessage = 0x04,  // DISCONNECT: the will is wanted all the same.
+  kNoMatchingSubscribers = 0x10,      // PUBACK, PUBREC: taken, and for nobody at the moment.
   kNoSubscriptionExisted = 0x11,
-  kContinueAuthentication = 0x18,
-  kReAuthenticate = 0x19,
+  kContinueAuthentication = 0x18,  // AUTH: the other side is to answer.
+  kReAuthenticate = 0x19,          // AUTH, from the client: a new exchange.
   kUnspecifiedError = 0x80,
-  kMalformedPacket = 0x81,
-  kProtocolError = 0x82,
+  kMalformedPacket = 0x81,  // Bytes that are no packet: no use in trying again.
+  kProtocolError = 0x82,    // A packet that may not come here, or with such contents.
   kImplementationSpecificError = 0x83,
   kUnsupportedProtocolVersion = 0x84,
   kClientIdentifierNotValid = 0x85,
   kBadUserNameOrPassword = 0x86,
   kNotAuthorized = 0x87,
-  kServerUnavailable = 0x88,
+  kServerUnavailable = 0x88,  // Try again later, as for the next.
   kServerBusy = 0x89,
   kBanned = 0x8A,
   kServerShuttingDown = 0x8B,
   kBadAuthenticationMethod = 0x8C,
-  kKeepAliveTimeout = 0x8D,
-  kSessionTakenOver = 0x8E,
+  kKeepAliveTimeout = 0x8D,  // Silent for 1.5 times the Keep Alive.
+  kSessionTakenOver = 0x8E,  // Another connection has the client id.
   kTopicFilterInvalid = 0x8F,
   kTopicNameInvalid = 0x90,
   kPacketIdentifierInUse = 0x91,
-  kPacketIdentifierNotFound = 0x92,
-  kReceiveMaximumExceeded = 0x93,
+  kPacketIdentifierNotFound = 0x92,  // PUBREL, PUBCOMP: known to one side only, as after a lost session.
+  kReceiveMaximumExceeded = 0x93,    // More unacknowledged messages than CONNACK or CONNECT allows.
   kTopicAliasInvalid = 0x94,
-  kPacketTooLarge = 0x95,
+  kPacketTooLarge = 0x95,  // Over the Maximum Packet Size of the receiver.
   kMessageRateTooHigh = 0x96,
-  kQuotaExceeded = 0x97,
+  kQuotaExceeded = 0x97,  // A limit of the broker: connections, memory, subscriptions.
   kAdministrativeAction = 0x98,
-  kPayloadFormatInvalid = 0x99,
+  kPayloadFormatInvalid = 0x99,  // The Payload Format Indicator says UTF-8, and it is not.
   kRetainNotSupported = 0x9A,
   kQoSNotSupported = 0x9B,
-  kUseAnotherServer = 0x9C,
-  kServerMoved = 0x9D,
+  kUseAnotherServer = 0x9C,  // For now; Server Reference tells which.
+  kServerMoved = 0x9D,       // For good; Server Reference tells where to.
   kSharedSubscriptionsNotSupported = 0x9E,
   kConnectionRateExceeded = 0x9F,
   kMaximumConnectTime = 0xA0,

@@ -1,4 +1,6 @@
-// The base of generated services, and the way of one call through them.
+// The base of generated services, and the way of one call through them. Users meet
+// Service only: they derive from what the plugin derives from it (docs/codegen.md), and
+// Server::Add() takes that. The rest is what generated code calls.
 #pragma once
 
 #include <cstddef>
@@ -48,11 +50,14 @@ class ServerCall {
   std::shared_ptr<State> state_;
 };
 
-// What the plugin derives a service's base class from.
+// What the plugin derives a service's base class from. Borrowed by the servers it is
+// added to; called on the handler's executor, for several calls at a time if coroutines
+// wait meanwhile.
 class Service {
  public:
   virtual ~Service() = default;
 
+  // Names and types. Static: the same object whenever it is asked for.
   virtual const ServiceInfo& info() const = 0;
 
   // Serves a call of info().methods[method].

@@ -20,10 +20,13 @@ namespace mqttrpc::testing {
 
 // Arguments named `..._is` are values or matchers of them.
 
+// A whole packet of that kind: malformed ones are of none.
 MATCHER_P(OfKind, kind, std::string(negation ? "is not a " : "is a ") + std::string(NameOf(kind))) {
   return arg.kind == kind && !arg.malformed;
 }
 
+// A PUBLISH by its Topic Name, which is in full also where a Topic Alias was sent, and
+// by its payload: IsPublish("set", "on"), IsPublish(StartsWith("lamp/"), Not(IsEmpty())).
 MATCHER_P(IsPublish, topic_name_is, "is a PUBLISH to that topic") {
   return arg.kind == PacketKind::kPublish && !arg.malformed &&
          ::testing::ExplainMatchResult(topic_name_is, arg.topic_name, result_listener);
@@ -43,21 +46,27 @@ MATCHER_P(HasReason, code, std::string("has the Reason Code ") + std::string(Nam
   return arg.reasons.empty() && arg.reason == code;
 }
 
+// Of PUBLISH with QoS 1 and 2, its acknowledgements, SUBSCRIBE, UNSUBSCRIBE and their
+// answers; 0 for all others.
 MATCHER_P(WithPacketId, packet_id_is, "has that Packet Identifier") {
   return ::testing::ExplainMatchResult(packet_id_is, arg.packet_id, result_listener);
 }
 
+// The QoS of a PUBLISH or a will; of SUBSCRIBE the highest asked for.
 MATCHER_P(WithQoS, qos, std::string("has QoS ") + std::to_string(static_cast<int>(qos))) { return arg.qos == qos; }
 
+// The flags of a PUBLISH; RETAIN of a will too.
 MATCHER(WithDup, negation ? "has no DUP flag" : "has the DUP flag") { return arg.dup; }
 
 MATCHER(WithRetain, negation ? "has no RETAIN flag" : "has the RETAIN flag") { return arg.retain; }
 
+// One of the Topic Filters of SUBSCRIBE or UNSUBSCRIBE.
 MATCHER_P(WithFilter, topic_filter_is, "names that Topic Filter") {
   return ::testing::ExplainMatchResult(::testing::Contains(topic_filter_is), arg.topic_filters, result_listener);
 }
 
-// WithProperty(mqtt::property::kMessageExpiryInterval, Le(60u))
+// The first of that property: WithProperty(mqtt::property::kMessageExpiryInterval, Le(60u)).
+// The value's type is the property's.
 MATCHER_P2(WithProperty, property, value_is, "has the property with that value") {
   const auto value = arg.properties.Get(property);
   if (!value.has_value()) {
@@ -67,6 +76,7 @@ MATCHER_P2(WithProperty, property, value_is, "has the property with that value")
   return ::testing::ExplainMatchResult(value_is, *value, result_listener);
 }
 
+// The first user property of that name: WithUserProperty("color", "red").
 MATCHER_P2(WithUserProperty, name, value_is, "has the user property with that value") {
   const auto value = arg.properties.UserProperty(name);
   if (!value.has_value()) {

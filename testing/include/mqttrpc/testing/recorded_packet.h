@@ -38,7 +38,7 @@ enum class PacketKind : std::uint8_t {
 std::string_view NameOf(PacketKind kind);  // "PUBLISH"
 std::ostream& operator<<(std::ostream& out, PacketKind kind);
 
-// Which way a packet went.
+// Which way a packet went, seen from the network between.
 enum class Direction : std::uint8_t { kToBroker, kToClient };
 
 // What a packet says. Members that its kind does not have keep their defaults.
@@ -81,7 +81,7 @@ struct RecordedPacket {
   bool has_will = false;
   std::uint16_t keep_alive = 0;  // Seconds.
 
-  // CONNACK:
+  // CONNACK. What the broker grants is in `properties`.
   bool session_present = false;
 
   // CONNACK, acknowledgements, DISCONNECT, AUTH; SUBACK and UNSUBACK have several.

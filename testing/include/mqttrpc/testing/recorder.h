@@ -28,7 +28,8 @@ struct RecordedEvent {
 };
 
 // Keeps copies in the order the packets were sent, whatever became of them after.
-// Dropped ones are here too, and say so in `fault`. Used on the world's thread.
+// Dropped ones are here too, and say so in `fault`. Used on the world's thread. What it
+// returns are copies as well: they stay as they are while the world goes on.
 class Recorder {
  public:
   // Beyond it the oldest are forgotten.
@@ -46,6 +47,7 @@ class Recorder {
   // How many packets there are of a kind, both ways, all clients.
   std::size_t Count(PacketKind kind) const;
 
+  // Connections that came and went, of all clients.
   std::vector<RecordedEvent> Events() const;
 
   // Called for each packet and each event as they happen, from now on. Must not
