@@ -21,6 +21,7 @@ std::string Quoted(std::string_view text) {
 BrokerCore::BrokerCore(const BrokerOptions& options_in)
     : options(options_in),
       budget(options_in.maximum_total_queued_bytes),
+      unfinished(budget),
       router(Outbox::Limits(options_in.maximum_queued_messages, options_in.maximum_queued_bytes), budget, counters),
       retained(RetainedStore::Limits(options_in.maximum_retained_messages, options_in.maximum_retained_bytes)),
       sessions(*this),

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,18 +17,9 @@
 #include "router.h"
 #include "session_store.h"
 #include "sys_topics.h"
+#include "unfinished_packets.h"
 
 namespace mqttrpc::broker {
-
-// A connection's packet of which a part has arrived.
-class UnfinishedPacket {
- public:
-  virtual std::size_t bytes_so_far() const = 0;
-  virtual void GiveUp(mqtt::TimePoint now) = 0;  // Ends the connection.
-
- protected:
-  ~UnfinishedPacket() = default;
-};
 
 // One shard's protocol state: no I/O, no time, one thread. Made before its
 // connections and gone after them.
@@ -40,6 +29,7 @@ struct BrokerCore {
   const BrokerOptions options;
   Counters counters;
   MemoryBudget budget;
+  UnfinishedPackets unfinished;
   BufferPool buffers;
   Router router;
   RetainedStore retained;
@@ -49,14 +39,11 @@ struct BrokerCore {
   // When what is handled now happened.
   mqtt::TimePoint now{};
 
-  // What routing has cost since somebody set it to 0, in nodes looked at and queues
-  // filled. Whoever has spent kWorkPerTurn, some milliseconds, goes on in a later turn.
+  // What has been done since somebody set it to 0: packets and Topic Filters handled,
+  // nodes and retained messages looked at, queues filled. Whoever has spent
+  // kWorkPerTurn, about a millisecond, goes on in a later turn.
   std::size_t work = 0;
   static constexpr std::size_t kWorkPerTurn = 5'000;
-
-  // Connections on which a large packet has arrived in part, in the order it began.
-  std::map<std::uint64_t, UnfinishedPacket*> unfinished;
-  std::uint64_t last_unfinished = 0;
 
   // Keeps `message` if it is to be retained, and queues it for all it is for. `from`
   // is its publisher; null if that is gone. Returns the Reason Code for PUBACK.

@@ -18,9 +18,6 @@ namespace {
 // A Topic Filter's handling, in the units of BrokerCore::work.
 constexpr std::size_t kWorkPerFilter = 4;
 
-// What the subscriptions of a client may always take, however little memory is left.
-constexpr std::size_t kSmallBytes = 4 * 1024;
-
 }  // namespace
 
 template <typename Other>
@@ -49,7 +46,7 @@ ReasonCode ServerConnection::AddSubscription(const mqtt::SubscribeEntry& entry, 
   if (is_new && (session_->subscription_count() >= core_.options.maximum_subscriptions ||
                  session_->subscription_bytes() >= core_.options.maximum_subscription_bytes ||
                  core_.router.subscriptions().bytes() >= core_.budget.SubscriptionShare() ||
-                 (core_.budget.lasting_full() && session_->subscription_bytes() >= kSmallBytes))) {
+                 core_.budget.RefusesLasting(session_->subscription_bytes()))) {
     return ReasonCode::kQuotaExceeded;
   }
   SubscriptionOptions options;
@@ -79,10 +76,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::Subscribe& subscribe, mqtt::
     granted.qos = static_cast<mqtt::QoS>(code);
     granted.identifier = identifier;
     core_.work += core_.sys.Match(entry.topic_filter, now, [&](const MessageRef& message) {
-      Delivery delivery(message, mqtt::QoS::kAtMostOnce);
-      delivery.retain = true;
-      if (identifier != 0) delivery.identifiers.push_back(identifier);
-      session_->Deliver(std::move(delivery));
+      session_->Deliver(RetainedDelivery(message, granted));
     });
     session_->retained_scans().Add(entry.topic_filter, granted);
   }
@@ -122,7 +116,6 @@ absl::Status ServerConnection::OnPacket(const mqtt::PingReq&, mqtt::TimePoint) {
 
 absl::Status ServerConnection::OnPacket(const mqtt::Disconnect& disconnect, mqtt::TimePoint now) {
   if (state_ == State::kAuthenticating) {
-    core_.counters.connections_refused.Add();
     Finish(absl::CancelledError("the client gave up its authentication"), now);
     return absl::OkStatus();
   }

@@ -19,9 +19,6 @@ namespace {
 // What the Topic Aliases of one connection may stand for, together.
 constexpr std::size_t kMaximumAliasBytes = 128 * 1024;
 
-// What a connection may always have of them, however little memory is left.
-constexpr std::size_t kSmallAliasBytes = 4 * 1024;
-
 // The same for QoS 2 messages that are not released, of all connections of a session.
 constexpr std::size_t kFewUnreleased = 1024;
 
@@ -107,7 +104,7 @@ absl::Status ServerConnection::ResolveTopic(const mqtt::Publish& publish, std::s
     core_.budget.Take(topic_name.size());
     alias_bytes_ += topic_name.size() - place.size();
     place = topic_name;
-    if (alias_bytes_ > (core_.budget.lasting_full() ? kSmallAliasBytes : kMaximumAliasBytes)) {
+    if (alias_bytes_ > kMaximumAliasBytes || core_.budget.RefusesLasting(alias_bytes_)) {
       return mqtt::StatusFrom(ReasonCode::kQuotaExceeded,
                               absl::StrCat("the topics of all aliases have ", alias_bytes_,
                                            " bytes; this broker keeps ", kMaximumAliasBytes));

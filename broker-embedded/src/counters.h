@@ -50,7 +50,6 @@ struct Counters {
   Counter messages_sent;
   Counter bytes_received;
   Counter bytes_sent;
-  Counter connections_accepted;
   Counter connections_refused;
   Counter sessions_expired;
   std::array<Counter, kDropReasons> dropped;

@@ -13,6 +13,13 @@ namespace mqttrpc::broker {
 using mqtt::ReasonCode;
 namespace property = mqtt::property;
 
+namespace {
+
+// Such an id names exactly one level in a topic.
+bool IsOneTopicLevel(std::string_view client_id) { return client_id.find_first_of("/+#") == std::string_view::npos; }
+
+}  // namespace
+
 bool IsReservedTopic(std::string_view topic_name) {
   return topic_name == "$SYS" || topic_name.starts_with("$SYS/") || topic_name.starts_with("$share/");
 }
@@ -62,13 +69,6 @@ ConnectionTerms TermsOf(const mqtt::Connect& connect, const BrokerOptions& optio
   terms.problem_information = asked.Get(property::kRequestProblemInformation).value_or(1) != 0;
   return terms;
 }
-
-namespace {
-
-// Such an id names exactly one level in a topic.
-bool IsOneTopicLevel(std::string_view client_id) { return client_id.find_first_of("/+#") == std::string_view::npos; }
-
-}  // namespace
 
 mqtt::Properties ConnAckProperties(const mqtt::Connect& connect, const BrokerOptions& options,
                                    const ConnectionTerms& terms, std::string_view client_id, bool assigned) {

@@ -26,17 +26,10 @@ class MemoryBudget {
   bool tight() const { return used_ >= limit_ - limit_ / 4; }
   bool relaxed() const { return used_ <= limit_ / 2; }
 
-  // Packets of which only a part has arrived. Those over kSmallPacket are refused
-  // while all of them together have their share.
-  void ChangeUnfinished(std::size_t before, std::size_t after) {
-    unfinished_ = unfinished_ - before + after;
-    used_ = used_ - before + after;
-  }
-  bool RefusesUnfinished() const { return unfinished_ > limit_ / 4 || exhausted(); }
-  static constexpr std::size_t kSmallPacket = 4 * 1024;
-
-  // Whether more of what lasts must be refused.
+  // Whether more of what lasts must be refused, and to one who holds so much of it: a
+  // little everyone may have.
   bool lasting_full() const { return used_ >= limit_ / 8 * 5; }
+  bool RefusesLasting(std::size_t held) const { return held >= kSmallHolding && lasting_full(); }
 
   // What a new session brings, its client id and its will: it may stay for days.
   bool RefusesSession(std::size_t bytes) const { return exhausted() || (bytes > kSmallSession && bytes > IdleShare()); }
@@ -53,11 +46,11 @@ class MemoryBudget {
 
  private:
   static constexpr std::size_t kIdleFloor = 64 * 1024;
+  static constexpr std::size_t kSmallHolding = 4 * 1024;
   static constexpr std::size_t kSmallSession = 512;
 
   const std::size_t limit_;
   std::size_t used_ = 0;
-  std::size_t unfinished_ = 0;
 };
 
 }  // namespace mqttrpc::broker

@@ -5,6 +5,13 @@
 
 namespace mqttrpc::broker {
 
+Delivery RetainedDelivery(const MessageRef& message, const SubscriptionOptions& granted) {
+  Delivery delivery(message, std::min(message->qos(), granted.qos));
+  delivery.retain = true;  // MQTT-3.3.1-8
+  if (granted.identifier != 0) delivery.identifiers.push_back(granted.identifier);
+  return delivery;
+}
+
 RetainedScans::~RetainedScans() {
   while (!queue_.empty()) PopFront();
 }
@@ -67,9 +74,7 @@ std::size_t RetainedScans::Run(const RetainedStore& retained, mqtt::TimePoint no
     const Scan& scan = scans_.find(queue_.front())->second;
     if (!scan.wanted) continue;
     const auto visit = [&](const MessageRef& message) {
-      Delivery delivery(message, std::min(message->qos(), scan.granted.qos));
-      delivery.retain = true;  // MQTT-3.3.1-8
-      if (scan.granted.identifier != 0) delivery.identifiers.push_back(scan.granted.identifier);
+      Delivery delivery = RetainedDelivery(message, scan.granted);
       return take(delivery);
     };
     looked_at += retained.Match(queue_.front(), now, cursor_, most - looked_at, visit);

@@ -16,6 +16,9 @@
 
 namespace mqttrpc::broker {
 
+// `message` for a subscription that began after it (3.3.1.3).
+Delivery RetainedDelivery(const MessageRef& message, const SubscriptionOptions& granted);
+
 // The subscriptions of one session whose retained messages were not all given to it
 // yet (3.3.1.3). There may be more than a queue holds, so they are looked for only
 // when there is room. One shard's thread.

@@ -52,7 +52,7 @@ ServerConnection::ServerConnection(BrokerCore& core, Waker& waker, std::string p
       last_packet_at_(now) {}
 
 ServerConnection::~ServerConnection() {
-  SetTailBytes(0);
+  core_.unfinished.Set(*this, 0, false);
   core_.budget.Give(alias_bytes_ + auth_connect_.size());
   // Finish() has left the session, unless nobody closed us: then nobody is told either.
   if (session_ != nullptr) session_->Detach();
@@ -61,7 +61,8 @@ ServerConnection::~ServerConnection() {
 void ServerConnection::OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint now) {
   if (finished()) return;
   core_.counters.bytes_received.Add(bytes.size());
-  if (state_ == State::kAwaitingConnect && tail_bytes_ == 0 && !IsConnect(static_cast<std::uint8_t>(bytes.front()))) {
+  if (state_ == State::kAwaitingConnect && frames_.tail_bytes() == 0 &&
+      !IsConnect(static_cast<std::uint8_t>(bytes.front()))) {
     return Refuse(NotAConnect(), now);  // Whatever it speaks, it may not be long enough for a packet.
   }
   frames_.Feed(bytes);
@@ -96,42 +97,23 @@ bool ServerConnection::AnswersPileUp() const {
   return writer_.own_bytes() > (core_.budget.tight() ? kFewAnswers : kManyAnswers);
 }
 
-// What has arrived of a packet is memory of all, before anyone knows what it is.
 void ServerConnection::KeepTail(mqtt::TimePoint now) {
   if (finished()) frames_ = mqtt::FrameBuffer(0);
   frames_.Keep();
-  const std::size_t before = tail_bytes_;
-  SetTailBytes(frames_.tail_bytes());
-  if (tail_bytes_ <= before || unfinished_key_ == 0 || !core_.budget.RefusesUnfinished()) return;
-  // The largest gives way, the oldest of those.
-  const auto largest = std::max_element(
-      core_.unfinished.begin(), core_.unfinished.end(),
-      [](const auto& a, const auto& b) { return a.second->bytes_so_far() < b.second->bytes_so_far(); });
-  largest->second->GiveUp(now);
-}
-
-void ServerConnection::SetTailBytes(std::size_t bytes) {
-  core_.budget.ChangeUnfinished(std::exchange(tail_bytes_, bytes), bytes);
-  // Whole packets that wait for their turn are not more than one read.
-  const bool large = bytes > MemoryBudget::kSmallPacket && !unfinished_;
-  if (large == (unfinished_key_ != 0)) return;
-  if (large) {
-    unfinished_key_ = ++core_.last_unfinished;
-    core_.unfinished[unfinished_key_] = this;
-  } else {
-    core_.unfinished.erase(std::exchange(unfinished_key_, 0));
-  }
+  const std::size_t before = UnfinishedPackets::bytes(*this);
+  core_.unfinished.Set(*this, frames_.tail_bytes(), unfinished_);
+  if (frames_.tail_bytes() <= before) return;
+  if (UnfinishedPackets::Packet* surplus = core_.unfinished.Surplus(*this)) surplus->GiveUp(now);
 }
 
 void ServerConnection::GiveUp(mqtt::TimePoint now) {
   Refuse(mqtt::StatusFrom(ReasonCode::kQuotaExceeded, "too many large packets arrive at the same time; try again"),
          now);
   frames_ = mqtt::FrameBuffer(0);
-  SetTailBytes(0);
+  core_.unfinished.Set(*this, 0, false);
 }
 
-void ServerConnection::MakeRoom(mqtt::TimePoint now) {
-  core_.counters.connections_refused.Add();
+void ServerConnection::GiveWay(mqtt::TimePoint now) {
   Finish(absl::ResourceExhaustedError("no CONNECT so far, and others wait"), now);
 }
 
@@ -218,7 +200,6 @@ void ServerConnection::Begin(const mqtt::Connect& connect, mqtt::TimePoint now) 
   session_->Attach(*this, terms_.peer);
   core_.sessions.OnAttached();
   if (connect.will) KeepWill(*connect.will, now);
-  core_.counters.connections_accepted.Add();
   core_.Log(LogLevel::kInfo, "event=connected peer=", peer_, " client_id=", Quoted(session_->client_id()),
             " version=", static_cast<int>(terms_.peer.version), " keep_alive=", terms_.keep_alive);
   core_.router.Refill(*session_);
@@ -234,7 +215,6 @@ void ServerConnection::Refuse(const absl::Status& why, mqtt::TimePoint now) {
   if (finished()) return;
   const ReasonCode code = mqtt::ReasonCodeOr(why, ReasonCode::kUnspecifiedError);
   if (state_ == State::kConnected) return Disconnect(code, mqtt::ToStd(why.message()), now);
-  core_.counters.connections_refused.Add();
   // MQTT 3 has no code for what is malformed: it only closes.
   if (v5() || (code != ReasonCode::kMalformedPacket && code != ReasonCode::kProtocolError)) {
     mqtt::ConnAck ack;
@@ -261,7 +241,8 @@ void ServerConnection::Finish(const absl::Status& why, mqtt::TimePoint now) {
   last_packet_at_ = now;
   core_.now = now;
   waker_.Wake();
-  if (session_ == nullptr) {
+  if (session_ == nullptr) {  // It was never accepted.
+    core_.counters.connections_refused.Add();
     core_.Log(LogLevel::kInfo, "event=refused peer=", peer_, " reason=", Quoted(mqtt::ToStd(why.message())));
     return;
   }
@@ -274,7 +255,6 @@ void ServerConnection::Finish(const absl::Status& why, mqtt::TimePoint now) {
 void ServerConnection::OnStreamEnd(const absl::Status& why, mqtt::TimePoint now) {
   abandoned_ = true;
   if (finished()) return waker_.Wake();
-  if (state_ != State::kConnected) core_.counters.connections_refused.Add();
   Finish(why.ok() ? absl::UnavailableError("closed without DISCONNECT") : why, now);
 }
 
@@ -327,10 +307,7 @@ void ServerConnection::OnDeadline(mqtt::TimePoint now) {
   if (now < deadline()) return;
   switch (state_) {
     case State::kAwaitingConnect:
-    case State::kAuthenticating:
-      core_.counters.connections_refused.Add();
-      Finish(absl::DeadlineExceededError("no CONNECT in time"), now);
-      break;
+    case State::kAuthenticating: Finish(absl::DeadlineExceededError("no CONNECT in time"), now); break;
     case State::kConnected:
       if (now >= WriteDeadline()) {
         Disconnect(ReasonCode::kQuotaExceeded, "did not take 256 KiB of what was sent for too long", now);

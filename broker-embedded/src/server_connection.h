@@ -26,7 +26,7 @@ namespace mqttrpc::broker {
 //
 // The shell moves bytes: it calls Collect() and OnWritten(), OnDeadline() at
 // deadline(), and once finished() holds it sends what is left and closes.
-class ServerConnection final : private SessionPeer, private UnfinishedPacket {
+class ServerConnection final : private SessionPeer, private UnfinishedPackets::Packet {
  public:
   // Is told when there may be something to send, or finished() has changed. Must not
   // call back.
@@ -40,7 +40,7 @@ class ServerConnection final : private SessionPeer, private UnfinishedPacket {
 
   // `peer` is for the log. All references outlive the connection.
   ServerConnection(BrokerCore& core, Waker& waker, std::string peer, mqtt::TimePoint now);
-  ~ServerConnection();
+  ~ServerConnection() override;
 
   void OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint now);
   void OnStreamEnd(const absl::Status& why, mqtt::TimePoint now);
@@ -71,7 +71,7 @@ class ServerConnection final : private SessionPeer, private UnfinishedPacket {
 
   // A stream that has not said who it is may have to make room for others.
   bool awaits_connect() const { return state_ == State::kAwaitingConnect; }
-  void MakeRoom(mqtt::TimePoint now);
+  void GiveWay(mqtt::TimePoint now);
 
   bool finished() const { return state_ == State::kFinished; }
   // Nothing more can be sent either: the stream is gone, or its time is over.
@@ -86,15 +86,13 @@ class ServerConnection final : private SessionPeer, private UnfinishedPacket {
   bool Stalled() const override;
   void OnTakenOver(mqtt::TimePoint now) override;
 
-  // UnfinishedPacket:
-  std::size_t bytes_so_far() const override { return tail_bytes_; }
+  // UnfinishedPackets::Packet:
   void GiveUp(mqtt::TimePoint now) override;
 
   // server_connection.cc
   void HandleFrames(mqtt::TimePoint now);
   void HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now);
   void KeepTail(mqtt::TimePoint now);
-  void SetTailBytes(std::size_t bytes);
   bool AnswersPileUp() const;
   absl::Status CheckRoomFor(const mqtt::Connect& connect, bool known) const;
   absl::Status HandleFirst(const mqtt::Frame& frame, mqtt::TimePoint now);
@@ -149,8 +147,6 @@ class ServerConnection final : private SessionPeer, private UnfinishedPacket {
   bool unfinished_ = false;
   bool resumed_ = false;  // The session was there before.
   mqtt::FrameBuffer frames_;
-  std::size_t tail_bytes_ = 0;        // Of frames_, as charged.
-  std::uint64_t unfinished_key_ = 0;  // Among BrokerCore::unfinished; 0: not there.
   PacketWriter writer_;
 
   ConnectionTerms terms_;

@@ -112,7 +112,7 @@ bool Shard::MakeRoom() {
     if (oldest == nullptr || link->serial < oldest->serial) oldest = link.get();
   }
   if (oldest == nullptr) return false;
-  oldest->connection().MakeRoom(Now());
+  oldest->connection().GiveWay(Now());
   Schedule(*oldest);
   return true;
 }

@@ -44,20 +44,12 @@ void Client::StartPublish(Message message, Completion<absl::StatusOr<ReasonCode>
 
 void Client::StartSubscribe(Subscription subscription, MessageHandler handler,
                             Completion<absl::StatusOr<ReasonCode>> done) {
-  const OperationId id = impl_->Claim(done.slot());
-  SubscribeOperation operation(id, std::move(subscription), Shared(std::move(handler)), std::move(done));
-  impl_->Run([operation = std::move(operation)](ClientCore& core, TimePoint) mutable {
-    core.Subscribe(std::move(operation));
-  });
+  impl_->Subscribe(std::move(subscription), Shared(std::move(handler)), std::move(done));
 }
 
 void Client::StartSubscribe(Subscription subscription, AcknowledgingHandler handler,
                             Completion<absl::StatusOr<ReasonCode>> done) {
-  const OperationId id = impl_->Claim(done.slot());
-  SubscribeOperation operation(id, std::move(subscription), Shared(std::move(handler)), std::move(done));
-  impl_->Run([operation = std::move(operation)](ClientCore& core, TimePoint) mutable {
-    core.Subscribe(std::move(operation));
-  });
+  impl_->Subscribe(std::move(subscription), Shared(std::move(handler)), std::move(done));
 }
 
 void Client::StartUnsubscribe(std::string topic_filter, Completion<absl::StatusOr<ReasonCode>> done) {

@@ -41,6 +41,14 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>,
   // it cannot be cancelled. To be called on the initiating thread.
   OperationId Claim(asio::cancellation_slot slot);
 
+  void Subscribe(Subscription subscription, std::shared_ptr<mqtt::Handler> handler, Completion<CodeResult> done) {
+    const OperationId id = Claim(done.slot());
+    SubscribeOperation operation(id, std::move(subscription), std::move(handler), std::move(done));
+    Run([operation = std::move(operation)](ClientCore& core, TimePoint) mutable {
+      core.Subscribe(std::move(operation));
+    });
+  }
+
   void End();
   ConnectionState state() const;
   ClientStatistics statistics() const;

@@ -91,7 +91,6 @@ class ServerCall::State final : public ServerContext,
   void OwnPayload();
   void Cancel();  // Tells the handler, wherever it runs.
   ResponseOut ResponseHead(std::chrono::milliseconds remaining) const;
-  const MethodInfo& method_info() const { return method_; }
   ContentType content_type() const { return content_type_; }
   bool one_way() const { return inbox_.empty(); }
 

@@ -1,0 +1,77 @@
+// Packets of which only a part has arrived.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include "memory_budget.h"
+#include "mqttrpc/mqtt/clock.h"
+
+namespace mqttrpc::broker {
+
+// What has arrived of a packet is memory of all, before anyone knows what it is. While
+// all unfinished packets together have more than their share, the largest gives way
+// (docs/decisions/0010-large-packets.md). One shard's thread.
+class UnfinishedPackets {
+ public:
+  // A connection's one. Must be Set() to 0 before it goes.
+  class Packet {
+   public:
+    Packet() = default;
+    Packet(const Packet&) = delete;
+    Packet& operator=(const Packet&) = delete;
+
+    virtual ~Packet() = default;
+    virtual void GiveUp(mqtt::TimePoint now) = 0;  // Ends the connection.
+
+   private:
+    friend class UnfinishedPackets;
+    std::size_t bytes_ = 0;
+    std::uint64_t key_ = 0;  // Among large_; 0: not there.
+  };
+
+  explicit UnfinishedPackets(MemoryBudget& budget) : budget_(budget) {}
+  UnfinishedPackets(const UnfinishedPackets&) = delete;
+  UnfinishedPackets& operator=(const UnfinishedPackets&) = delete;
+
+  // `packet` has come to `bytes`. `whole`: those are packets that wait for their turn,
+  // which are not more than one read.
+  void Set(Packet& packet, std::size_t bytes, bool whole) {
+    budget_.Give(packet.bytes_);
+    budget_.Take(bytes);
+    total_ = total_ - packet.bytes_ + bytes;
+    packet.bytes_ = bytes;
+    const bool large = bytes > kSmall && !whole;
+    if (large == (packet.key_ != 0)) return;
+    if (large) {
+      packet.key_ = ++last_key_;
+      large_[packet.key_] = &packet;
+    } else {
+      large_.erase(std::exchange(packet.key_, 0));
+    }
+  }
+
+  // Which has to go, now that `packet` has grown: the largest, the oldest of those. Null
+  // if none has. Small ones never have to.
+  Packet* Surplus(const Packet& packet) const {
+    if (packet.key_ == 0 || !(total_ > budget_.limit() / 4 || budget_.exhausted())) return nullptr;
+    return std::max_element(large_.begin(), large_.end(),
+                            [](const auto& a, const auto& b) { return a.second->bytes_ < b.second->bytes_; })
+        ->second;
+  }
+
+  static std::size_t bytes(const Packet& packet) { return packet.bytes_; }
+
+ private:
+  static constexpr std::size_t kSmall = 4 * 1024;
+
+  MemoryBudget& budget_;
+  std::size_t total_ = 0;
+  std::map<std::uint64_t, Packet*> large_;  // In the order they began.
+  std::uint64_t last_key_ = 0;
+};
+
+}  // namespace mqttrpc::broker
