@@ -75,9 +75,11 @@ absl::Status ServerConnection::OnPacket(const mqtt::Subscribe& subscribe, mqtt::
     SubscriptionOptions granted;
     granted.qos = static_cast<mqtt::QoS>(code);
     granted.identifier = identifier;
-    core_.work += core_.sys.Match(entry.topic_filter, now, [&](const MessageRef& message) {
-      session_->Deliver(RetainedDelivery(message, granted));
-    });
+    if (core_.work < BrokerCore::kWorkPerTurn) {  // Else they come with the next interval.
+      core_.work += core_.sys.Match(entry.topic_filter, now, [&](const MessageRef& message) {
+        session_->Deliver(RetainedDelivery(message, granted));
+      });
+    }
     session_->retained_scans().Add(entry.topic_filter, granted);
   }
   // What was retained by now, if it is not too much at once; see Collect().

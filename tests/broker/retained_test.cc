@@ -208,6 +208,20 @@ TEST_F(BrokerRetainedTest, TellsItsFiguresUnderSys) {
   EXPECT_EQ(subscriber->Next<Publish>().payload, "2");
 }
 
+TEST_F(BrokerRetainedTest, LeavesItsFiguresForTheNextIntervalIfAPacketAsksForThemTooOften) {
+  auto subscriber = Connected("subscriber");
+  std::vector<std::string> others;
+  for (int i = 0; i < 2'000; ++i) others.push_back("$SYS/" + std::to_string(i));
+  mqtt::Subscribe subscribe;
+  subscribe.packet_id = 1;
+  for (const std::string& topic_filter : others) subscribe.entries.push_back({.topic_filter = topic_filter});
+  subscribe.entries.push_back({.topic_filter = "$SYS/broker/version"});
+  Subscribe(*subscriber, subscribe);
+  EXPECT_EQ(subscriber->waiting(), 0u);
+  clock_.Advance(options_.sys_interval);
+  EXPECT_EQ(subscriber->Next<Publish>().topic_name, "$SYS/broker/version");
+}
+
 // --- Wills ---------------------------------------------------------------------
 
 class BrokerDelayedWillTest : public BrokerTest {
