@@ -16,6 +16,7 @@ class Fifo {
   bool empty() const { return head_ == items_.size(); }
   std::size_t size() const { return items_.size() - head_; }
   T& front() { return items_[head_]; }
+  T& back() { return items_.back(); }
   void push(T item) { items_.push_back(std::move(item)); }
 
   T pop() {
@@ -26,6 +27,14 @@ class Fifo {
       items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(head_));
       head_ = 0;
     }
+    return item;
+  }
+
+  // The youngest.
+  T PopBack() {
+    T item = std::move(items_.back());
+    items_.pop_back();
+    if (head_ == items_.size()) Reset();
     return item;
   }
 

@@ -118,11 +118,15 @@ Outbox::Outcome Outbox::Push(Delivery delivery, bool stalled) {
   if (budget_.exhausted() || ((stalled || !attached_) && bytes_ + bytes > budget_.IdleShare())) {
     return Refuse(Outcome::kFull, DropReason::kMemory);
   }
-  bytes_ += bytes;
+  Queue(std::move(delivery));
+  return Outcome::kQueued;
+}
+
+void Outbox::Queue(Delivery delivery) {
+  bytes_ += SizeOf(delivery);
   budget_.Take(Charged(delivery));
   if (delivery.group != 0) ++shared_;
   open_.push(std::move(delivery));
-  return Outcome::kQueued;
 }
 
 bool Outbox::HasWindowFor(std::size_t count) const {

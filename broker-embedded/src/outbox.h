@@ -65,6 +65,8 @@ class Outbox {
 
   // `stalled`: the client takes nothing at the moment. What is dropped is counted.
   Outcome Push(Delivery delivery, bool stalled = false);
+  // Queues what HasRoomFor() holds for, without asking the broker's memory.
+  void Queue(Delivery delivery);
 
   // The next packet to send.
   struct Outgoing {

@@ -80,27 +80,35 @@ void Router::OnShareGroup(ShareGroup& group) {
     return;
   }
   ++result_.matched;
-  bool held = false;
-  const DropReason reason = Hold(group, *message_, held);
-  if (held) return;
-  ++result_.dropped;
-  counters_.Dropped(reason).Add();
+  if (const auto reason = Hold(group, *message_)) {
+    ++result_.dropped;
+    counters_.Dropped(*reason).Add();
+  }
+}
+
+// QoS 0 waits for nobody, and there must be someone who takes more.
+bool Router::MayWait(const ShareGroup& group, const MessageRef& message) {
+  return message->qos() != mqtt::QoS::kAtMostOnce &&
+         std::any_of(group.members().begin(), group.members().end(),
+                     [](const Subscription* member) { return member->options.qos != mqtt::QoS::kAtMostOnce; });
+}
+
+// Why a message of `bytes` cannot wait behind so many others; empty: it can. `idle`: for
+// somebody who takes nothing at the moment.
+std::optional<DropReason> Router::NoRoom(std::size_t messages, std::size_t waiting_bytes, std::size_t bytes,
+                                         bool idle) const {
+  if (messages >= limits_.messages || waiting_bytes >= limits_.bytes) return DropReason::kQueueFull;
+  if (idle && waiting_bytes + bytes > budget_.IdleShare()) return DropReason::kMemory;
+  return std::nullopt;
 }
 
 // Keeps `message` until a member can take it, or says why not.
-DropReason Router::Hold(ShareGroup& group, const MessageRef& message, bool& held) {
-  const bool lasting = message->qos() != mqtt::QoS::kAtMostOnce &&
-                       std::any_of(group.members().begin(), group.members().end(), [](const Subscription* member) {
-                         return member->options.qos != mqtt::QoS::kAtMostOnce;
-                       });
-  if (!lasting) return DropReason::kNoReceiver;
-  if (group.backlog().size() >= limits_.messages || group.backlog_bytes() >= limits_.bytes) {
-    return DropReason::kQueueFull;
-  }
-  if (budget_.exhausted() || group.backlog_bytes() > budget_.IdleShare()) return DropReason::kMemory;
-  group.Hold(message);
-  held = true;
-  return DropReason();
+std::optional<DropReason> Router::Hold(ShareGroup& group, const MessageRef& message) {
+  if (!MayWait(group, message)) return DropReason::kNoReceiver;
+  if (budget_.exhausted()) return DropReason::kMemory;
+  const auto reason = NoRoom(group.backlog().size(), group.backlog_bytes(), ShareGroup::BytesOf(*message), true);
+  if (!reason) group.Hold(message);
+  return reason;
 }
 
 void Router::Drain(ShareGroup& group) {
@@ -108,7 +116,7 @@ void Router::Drain(ShareGroup& group) {
     const Subscription* chosen = Choose(group, group.backlog().front());
     if (chosen == nullptr) return;
     const MessageRef message = group.Take();
-    static_cast<RouteTarget&>(*chosen->subscriber).Deliver(DeliveryFor(message, *chosen));
+    static_cast<RouteTarget&>(*chosen->subscriber).TakeOver(DeliveryFor(message, *chosen));
   }
 }
 
@@ -117,7 +125,7 @@ void Router::Refill(RouteTarget& target) {
     ShareGroup& group = *share->group;
     while (!group.backlog().empty() && target.LoadFor(DeliveryFor(group.backlog().front(), *share))) {
       const MessageRef message = group.Take();
-      target.Deliver(DeliveryFor(message, *share));
+      target.TakeOver(DeliveryFor(message, *share));
     }
   }
 }
@@ -136,8 +144,37 @@ void Router::Redistribute(std::vector<Delivery> deliveries) {
       counters_.Dropped(DropReason::kNoReceiver).Add(messages.size());
       continue;
     }
-    group->HoldFirst(std::move(messages));
-    Drain(*group);
+    Return(*group, std::move(messages));
+  }
+}
+
+void Router::Return(ShareGroup& group, std::vector<MessageRef> messages) {
+  std::vector<MessageRef> lasting;
+  for (MessageRef& message : messages) {
+    if (MayWait(group, message)) {
+      lasting.push_back(std::move(message));
+    } else if (const Subscription* chosen = Choose(group, message)) {
+      static_cast<RouteTarget&>(*chosen->subscriber).TakeOver(DeliveryFor(message, *chosen));
+    } else {
+      counters_.Dropped(DropReason::kDisconnected).Add();
+    }
+  }
+  group.HoldFirst(std::move(lasting));
+  Drain(group);
+  Trim(group);
+}
+
+// What one client held may be too much for a group that nobody listens for.
+void Router::Trim(ShareGroup& group) {
+  const bool idle = std::none_of(group.members().begin(), group.members().end(), [](const Subscription* member) {
+    return static_cast<const RouteTarget&>(*member->subscriber).Listens();
+  });
+  while (!group.backlog().empty()) {
+    const std::size_t last = ShareGroup::BytesOf(*group.backlog().back());
+    const auto reason = NoRoom(group.backlog().size() - 1, group.backlog_bytes() - last, last, idle);
+    if (!reason) return;
+    group.DropLast();
+    counters_.Dropped(*reason).Add();
   }
 }
 

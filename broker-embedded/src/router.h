@@ -25,6 +25,11 @@ class RouteTarget : public Subscriber {
   // For a share group: how many messages it has not acknowledged, if it could take
   // `delivery` at once; empty if not.
   virtual std::optional<std::size_t> LoadFor(const Delivery& delivery) const = 0;
+  // ... and gives it what the group held. That is no new memory, so it is not refused
+  // for the want of it.
+  virtual void TakeOver(Delivery delivery) = 0;
+  // Whether it takes messages at all at the moment.
+  virtual bool Listens() const = 0;
 
  private:
   friend class Router;
@@ -74,7 +79,12 @@ class Router final : private MatchSink {
   void OnShareGroup(ShareGroup& group) override;
   static Delivery DeliveryFor(const MessageRef& message, const Subscription& subscription);
   static const Subscription* Choose(ShareGroup& group, const MessageRef& message);
-  DropReason Hold(ShareGroup& group, const MessageRef& message, bool& held);
+  static bool MayWait(const ShareGroup& group, const MessageRef& message);
+  std::optional<DropReason> NoRoom(std::size_t messages, std::size_t waiting_bytes, std::size_t bytes,
+                                   bool idle) const;
+  std::optional<DropReason> Hold(ShareGroup& group, const MessageRef& message);
+  void Return(ShareGroup& group, std::vector<MessageRef> messages);
+  void Trim(ShareGroup& group);
   void Drain(ShareGroup& group);
 
   const Outbox::Limits limits_;

@@ -41,7 +41,7 @@ void Session::Detach() {
 
 bool Session::WantsRetained(const Delivery& delivery) const {
   constexpr std::size_t kAhead = 1000;  // In the queue, for one write after the other.
-  return peer_ != nullptr && !peer_->Stalled() && outbox_.waiting_messages() < kAhead && outbox_.HasRoomFor(delivery) &&
+  return Listens() && outbox_.waiting_messages() < kAhead && outbox_.HasRoomFor(delivery) &&
          !core_.budget.exhausted();
 }
 
@@ -56,11 +56,10 @@ bool Session::Release(mqtt::PacketId packet_id) {
 }
 
 Outbox::Outcome Session::Deliver(Delivery delivery) {
-  const bool stalled = peer_ != nullptr && peer_->Stalled();
+  const bool stalled = connected() && !Listens();
   const Outbox::Outcome outcome = outbox_.Push(std::move(delivery), stalled);
   if (outcome == Outbox::Outcome::kQueued) {
-    if (outbox_.waiting_messages() == 1) dropping_ = false;
-    if (peer_ != nullptr) peer_->OnWork();
+    OnQueued();
   } else if (outcome == Outbox::Outcome::kFull && !dropping_) {
     dropping_ = true;  // One line for as long as it lasts.
     core_.Log(mqtt::LogLevel::kWarning, "event=dropping_messages client_id=", Quoted(client_id_),
@@ -69,8 +68,18 @@ Outbox::Outcome Session::Deliver(Delivery delivery) {
   return outcome;
 }
 
+void Session::OnQueued() {
+  if (outbox_.waiting_messages() == 1) dropping_ = false;
+  if (peer_ != nullptr) peer_->OnWork();
+}
+
+void Session::TakeOver(Delivery delivery) {
+  outbox_.Queue(std::move(delivery));
+  OnQueued();
+}
+
 std::optional<std::size_t> Session::LoadFor(const Delivery& delivery) const {
-  if (peer_ == nullptr || peer_->Stalled() || !outbox_.HasRoomFor(delivery)) return std::nullopt;
+  if (!Listens() || !outbox_.HasRoomFor(delivery)) return std::nullopt;
   if (delivery.qos != mqtt::QoS::kAtMostOnce && !outbox_.HasWindowFor(outbox_.waiting_messages() + 1)) {
     return std::nullopt;
   }

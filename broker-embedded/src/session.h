@@ -72,8 +72,12 @@ class Session final : public RouteTarget, public mqtt::DeadlineQueue::Entry {
   // RouteTarget:
   Outbox::Outcome Deliver(Delivery delivery) override;
   std::optional<std::size_t> LoadFor(const Delivery& delivery) const override;
+  void TakeOver(Delivery delivery) override;
+  bool Listens() const override { return peer_ != nullptr && !peer_->Stalled(); }
 
  private:
+  void OnQueued();
+
   BrokerCore& core_;
   const std::string client_id_;
   Outbox outbox_;

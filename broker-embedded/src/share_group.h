@@ -47,12 +47,15 @@ class ShareGroup {
     backlog_bytes_ -= BytesOf(*message);
     return message;
   }
+  void DropLast() { backlog_bytes_ -= BytesOf(*backlog_.PopBack()); }
 
- private:
-  friend class SubscriptionTree;
+  // What a message counts here.
   static std::size_t BytesOf(const SharedMessage& message) {
     return sizeof(MessageRef) + message.topic_name().size() + message.tail().size();
   }
+
+ private:
+  friend class SubscriptionTree;
 
   std::string name_;
   const ShareGroupId id_;

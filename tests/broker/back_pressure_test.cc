@@ -184,6 +184,66 @@ TEST_F(BrokerBackPressureTest, GivesUpTheLargestPacketWhileTooManyAreHalfWay) {
   EXPECT_EQ(broker().statistics().memory_used, 0u);
 }
 
+TEST_F(BrokerBackPressureTest, BoundsWhatShareGroupsGetBackFromTheirMembers) {
+  options_.maximum_total_queued_bytes = 4'000'000;
+  mqtt::Properties lasting;
+  lasting.Set(mqtt::property::kSessionExpiryInterval, 3600u);
+  std::vector<std::unique_ptr<RawClient>> members;
+  for (int i = 0; i < 10; ++i) {
+    const std::string client_id = "member" + std::to_string(i);
+    mqtt::Connect connect = ConnectAs(client_id);
+    connect.properties = lasting;
+    members.push_back(Connected(connect));
+    Subscribe(*members.back(), "$share/g/t/" + std::to_string(i), QoS::kAtLeastOnce);
+    members.back()->Freeze();
+  }
+  auto publisher = Connected("publisher");
+  for (int i = 0; i < 2'900; ++i) {
+    Send(*publisher, PublishOf("t/" + std::to_string(i % 10), PayloadOf(i), static_cast<mqtt::PacketId>(i + 1)));
+  }
+  EXPECT_GT(broker().statistics().memory_used, options_.maximum_total_queued_bytes / 8 * 5);
+  for (auto& member : members) member->Drop();
+  Settle();
+  EXPECT_LE(broker().statistics().memory_used, options_.maximum_total_queued_bytes / 8 * 5 + kPayload);
+  EXPECT_GT(broker().statistics().messages_dropped, 0u);
+  ExpectServing();
+}
+
+// What the broker holds already costs nothing when it goes to a member.
+TEST_F(BrokerBackPressureTest, LosesNothingOfAShareGroupWhenItsMemoryIsGone) {
+  constexpr int kJobs = 50;
+  options_.maximum_total_queued_bytes = 1'000'000;
+  mqtt::Properties one;
+  one.Set(mqtt::property::kReceiveMaximum, std::uint16_t{1});
+  mqtt::Connect connect = ConnectAs("member");
+  connect.properties = one;
+  auto member = Connected(connect);
+  Subscribe(*member, "$share/g/jobs", QoS::kAtLeastOnce);
+  auto publisher = Connected("publisher");
+  for (int i = 0; i < kJobs; ++i) Send(*publisher, PublishOf("jobs", PayloadOf(i), static_cast<mqtt::PacketId>(i + 1)));
+
+  auto frozen = Connected("frozen");
+  Subscribe(*frozen, "t");
+  frozen->Freeze();
+  std::vector<std::unique_ptr<RawClient>> others;  // Each is read from once before it is paused.
+  for (int i = 0; i < 30; ++i) {
+    const std::string client_id = "other" + std::to_string(i);
+    others.push_back(Connected(client_id));
+    Flood(*others.back(), 60);
+  }
+  Settle();
+  ASSERT_GE(broker().statistics().memory_used, options_.maximum_total_queued_bytes);
+
+  for (int i = 0; i < kJobs; ++i) {
+    ASSERT_GT(member->waiting(), 0u) << i;
+    const auto job = member->Next<mqtt::Publish>();
+    EXPECT_EQ(NumberIn(job), i);
+    mqtt::PubAck ack;
+    ack.packet_id = job.packet_id;
+    Send(*member, ack);
+  }
+}
+
 TEST_F(BrokerBackPressureTest, RefusesLargeSessionsBeforeTheyTakeAllMemory) {
   options_.maximum_total_queued_bytes = 1024 * 1024;
   mqtt::Properties lasting;

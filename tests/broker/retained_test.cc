@@ -368,6 +368,18 @@ TEST_F(BrokerShareTest, GoesToAnotherWhenAMemberDies) {
   EXPECT_EQ(first->waiting(), 0u);
 }
 
+TEST_F(BrokerShareTest, KeepsNoQoS0OfAMemberThatLeft) {
+  auto member = Member("member", 100);
+  member->Freeze();
+  auto publisher = Connected("publisher");
+  for (int i = 0; i < 10; ++i) Send(*publisher, PublishOf("t", std::string(500'000, 'x')));
+  member->Drop();
+  Settle();
+  EXPECT_LT(broker().statistics().memory_used, 500'000u);
+  member = Member("member", 100, false);
+  EXPECT_EQ(member->waiting(), 0u);
+}
+
 TEST_F(BrokerShareTest, WaitsForNobodyInParticular) {
   Member("first", 100)->Drop();
   auto second = Member("second", 100);
