@@ -246,6 +246,7 @@ Outbox::Known Outbox::OnPubRec(PacketId packet_id, bool error) {
     End(packet_id);
     return Known::kYes;
   }
+  if (sent->await == Sent::Await::kPubComp) return Known::kAgain;
   ReleaseMessage(*sent);  // MQTT-4.3.3-4: the message is the client's from here on.
   sent->await = Sent::Await::kPubComp;
   return Known::kYes;

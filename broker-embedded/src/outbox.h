@@ -88,6 +88,7 @@ class Outbox {
   // What an acknowledgement was for.
   enum class Known {
     kYes,
+    kAgain,     // The same that came before: no progress.
     kNo,        // No such Packet Identifier.
     kMisplaced  // In use, but this flow has another next step.
   };
