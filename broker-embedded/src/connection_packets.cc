@@ -43,10 +43,10 @@ ReasonCode ServerConnection::AddSubscription(const mqtt::SubscribeEntry& entry, 
                                              bool& is_new) {
   if (entry.topic_filter.size() > core_.options.maximum_topic_bytes) return ReasonCode::kTopicFilterInvalid;
   is_new = !session_->HasSubscription(entry.topic_filter);
-  if (is_new && (session_->subscription_count() >= core_.options.maximum_subscriptions ||
-                 session_->subscription_bytes() >= core_.options.maximum_subscription_bytes ||
-                 core_.router.subscriptions().bytes() >= core_.budget.SubscriptionShare() ||
-                 core_.budget.RefusesLasting(session_->subscription_bytes()))) {
+  if (is_new &&
+      (session_->subscription_count() >= core_.options.maximum_subscriptions ||
+       session_->subscription_bytes() >= core_.options.maximum_subscription_bytes ||
+       core_.budget.RefusesSubscription(core_.router.subscriptions().bytes(), session_->subscription_bytes()))) {
     return ReasonCode::kQuotaExceeded;
   }
   SubscriptionOptions options;

@@ -26,6 +26,7 @@ class Fifo {
     } else if (head_ >= 32 && head_ > items_.size() / 2) {
       items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(head_));
       head_ = 0;
+      if (items_.capacity() > 4 * items_.size()) items_.shrink_to_fit();  // Its longest time is over.
     }
     return item;
   }

@@ -34,8 +34,11 @@ class MemoryBudget {
   // What a new session brings, its client id and its will: it may stay for days.
   bool RefusesSession(std::size_t bytes) const { return exhausted() || (bytes > kSmallSession && bytes > IdleShare()); }
 
-  // What subscriptions may take: they must leave room for messages.
-  std::size_t SubscriptionShare() const { return limit_ / 4; }
+  // Whether one more subscription must be refused, to one whose take `held` of the
+  // `all` that there are: they must leave room for messages, and for other clients'.
+  bool RefusesSubscription(std::size_t all, std::size_t held) const {
+    return all >= limit_ / 2 || (all >= limit_ / 4 && held >= kSmallHolding) || RefusesLasting(held);
+  }
 
   // What one client that takes nothing at the moment may hold: a share of what is
   // left, so that no number of them can fill the whole.

@@ -4,11 +4,20 @@
 #include <utility>
 
 namespace mqttrpc::broker {
+namespace {
+
+// What a message takes that waits for a share group, besides itself: one may wait for
+// each of many.
+constexpr std::size_t kCostOfPlace = 2 * sizeof(MessageRef);
+
+}  // namespace
 
 Router::Router(const Outbox::Limits& limits, MemoryBudget& budget, Counters& counters)
     : limits_(limits), budget_(budget), counters_(counters), tree_(&budget) {
-  tree_.set_on_group_end(
-      [this](ShareGroup& group) { counters_.Dropped(DropReason::kNoReceiver).Add(group.backlog().size()); });
+  tree_.set_on_group_end([this](ShareGroup& group) {
+    counters_.Dropped(DropReason::kNoReceiver).Add(group.backlog().size());
+    budget_.Give(group.backlog().size() * kCostOfPlace);
+  });
 }
 
 Router::Result Router::Route(const MessageRef& message, const Subscriber* from) {
@@ -107,15 +116,22 @@ std::optional<DropReason> Router::Hold(ShareGroup& group, const MessageRef& mess
   if (!MayWait(group, message)) return DropReason::kNoReceiver;
   if (budget_.exhausted()) return DropReason::kMemory;
   const auto reason = NoRoom(group.backlog().size(), group.backlog_bytes(), ShareGroup::BytesOf(*message), true);
-  if (!reason) group.Hold(message);
-  return reason;
+  if (reason) return reason;
+  group.Hold(message);
+  budget_.Take(kCostOfPlace);
+  return std::nullopt;
+}
+
+MessageRef Router::TakeFrom(ShareGroup& group) {
+  budget_.Give(kCostOfPlace);
+  return group.Take();
 }
 
 void Router::Drain(ShareGroup& group) {
   while (!group.backlog().empty()) {
     const Subscription* chosen = Choose(group, group.backlog().front());
     if (chosen == nullptr) return;
-    const MessageRef message = group.Take();
+    const MessageRef message = TakeFrom(group);
     static_cast<RouteTarget&>(*chosen->subscriber).TakeOver(DeliveryFor(message, *chosen));
   }
 }
@@ -124,7 +140,7 @@ void Router::Refill(RouteTarget& target) {
   for (const Subscription* share : target.shares()) {
     ShareGroup& group = *share->group;
     while (!group.backlog().empty() && target.LoadFor(DeliveryFor(group.backlog().front(), *share))) {
-      const MessageRef message = group.Take();
+      const MessageRef message = TakeFrom(group);
       target.TakeOver(DeliveryFor(message, *share));
     }
   }
@@ -159,6 +175,7 @@ void Router::Return(ShareGroup& group, std::vector<MessageRef> messages) {
       counters_.Dropped(DropReason::kDisconnected).Add();
     }
   }
+  budget_.Take(lasting.size() * kCostOfPlace);
   group.HoldFirst(std::move(lasting));
   Drain(group);
   Trim(group);
@@ -174,6 +191,7 @@ void Router::Trim(ShareGroup& group) {
     const auto reason = NoRoom(group.backlog().size() - 1, group.backlog_bytes() - last, last, idle);
     if (!reason) return;
     group.DropLast();
+    budget_.Give(kCostOfPlace);
     counters_.Dropped(*reason).Add();
   }
 }

@@ -80,11 +80,11 @@ class Router final : private MatchSink {
   static Delivery DeliveryFor(const MessageRef& message, const Subscription& subscription);
   static const Subscription* Choose(ShareGroup& group, const MessageRef& message);
   static bool MayWait(const ShareGroup& group, const MessageRef& message);
-  std::optional<DropReason> NoRoom(std::size_t messages, std::size_t waiting_bytes, std::size_t bytes,
-                                   bool idle) const;
+  std::optional<DropReason> NoRoom(std::size_t messages, std::size_t waiting_bytes, std::size_t bytes, bool idle) const;
   std::optional<DropReason> Hold(ShareGroup& group, const MessageRef& message);
   void Return(ShareGroup& group, std::vector<MessageRef> messages);
   void Trim(ShareGroup& group);
+  MessageRef TakeFrom(ShareGroup& group);
   void Drain(ShareGroup& group);
 
   const Outbox::Limits limits_;

@@ -209,6 +209,44 @@ TEST_F(BrokerBackPressureTest, BoundsWhatShareGroupsGetBackFromTheirMembers) {
   ExpectServing();
 }
 
+TEST_F(BrokerBackPressureTest, CountsThePlacesOfOneMessageInManyShareGroups) {
+  constexpr std::size_t kGroups = 500;
+  constexpr std::size_t kMessages = 200;
+  mqtt::Properties one;
+  one.Set(mqtt::property::kReceiveMaximum, std::uint16_t{1});
+  mqtt::Connect connect = ConnectAs("member");
+  connect.properties = one;
+  auto member = Connected(connect);
+  for (std::size_t i = 0; i < kGroups; ++i) {
+    Subscribe(*member, "$share/" + std::to_string(i) + "/t", QoS::kAtLeastOnce);
+  }
+  const std::uint64_t before = broker().statistics().memory_used;
+  auto publisher = Connected("publisher");
+  for (std::size_t i = 0; i < kMessages; ++i) Send(*publisher, PublishOf("t", "", static_cast<mqtt::PacketId>(i + 1)));
+  EXPECT_GT(broker().statistics().memory_used - before, (kGroups - 1) * (kMessages - 1) * sizeof(void*));
+  member->Drop();
+  publisher->Drop();
+  Settle();
+  clock_.Advance(seconds(10));
+  EXPECT_EQ(broker().statistics().memory_used, 0u);
+}
+
+TEST_F(BrokerBackPressureTest, LeavesEveryoneAFewSubscriptions) {
+  options_.maximum_total_queued_bytes = 1024 * 1024;
+  auto greedy = Connected("greedy");
+  auto modest = Connected("modest");
+  ReasonCode code = ReasonCode::kSuccess;
+  for (int i = 0; i < 10'000 && !mqtt::IsError(code); ++i) {
+    greedy->Send(SubscribeTo(std::to_string(i) + "/a/b/c"));
+    Settle();
+    code = greedy->Next<mqtt::SubAck>().reason_codes.front();
+  }
+  EXPECT_EQ(code, ReasonCode::kQuotaExceeded);
+  Subscribe(*modest, "rpc1/r/modest/#");
+  Send(*greedy, PublishOf("rpc1/r/modest/1", "x"));
+  EXPECT_EQ(modest->Next<mqtt::Publish>().payload, "x");
+}
+
 // What the broker holds already costs nothing when it goes to a member.
 TEST_F(BrokerBackPressureTest, LosesNothingOfAShareGroupWhenItsMemoryIsGone) {
   constexpr int kJobs = 50;

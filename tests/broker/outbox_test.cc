@@ -278,6 +278,7 @@ TEST_F(OutboxTest, SendsPubRelAgainAndNotTheMessage) {  // MQTT-4.3.3-4 to MQTT-
   Written();
   EXPECT_EQ(outbox().OnPubComp(1), Known::kMisplaced);
   EXPECT_EQ(outbox().OnPubRec(1, false), Known::kYes);
+  EXPECT_EQ(outbox().OnPubRec(1, false), Known::kAgain);
   Reconnect();
   EXPECT_EQ(Written(), std::string_view("\x62\x02\x00\x01", 4));
   EXPECT_EQ(outbox().OnPubComp(1), Known::kYes);
