@@ -147,20 +147,17 @@ void Router::Refill(RouteTarget& target) {
 }
 
 void Router::Redistribute(std::vector<Delivery> deliveries) {
-  // Few groups at a time: one member's.
-  while (!deliveries.empty()) {
-    const ShareGroupId id = deliveries.front().group;
+  std::stable_sort(deliveries.begin(), deliveries.end(),
+                   [](const Delivery& left, const Delivery& right) { return left.group < right.group; });
+  for (auto next = deliveries.begin(); next != deliveries.end();) {
+    const ShareGroupId id = next->group;
     std::vector<MessageRef> messages;
-    for (const Delivery& delivery : deliveries) {
-      if (delivery.group == id) messages.push_back(delivery.message);
-    }
-    std::erase_if(deliveries, [id](const Delivery& delivery) { return delivery.group == id; });
-    ShareGroup* group = tree_.FindGroup(id);
-    if (group == nullptr) {
+    for (; next != deliveries.end() && next->group == id; ++next) messages.push_back(std::move(next->message));
+    if (ShareGroup* group = tree_.FindGroup(id)) {
+      Return(*group, std::move(messages));
+    } else {
       counters_.Dropped(DropReason::kNoReceiver).Add(messages.size());
-      continue;
     }
-    Return(*group, std::move(messages));
   }
 }
 
