@@ -89,8 +89,8 @@ absl::Status ServerConnection::OnPacket(const mqtt::Subscribe& subscribe, mqtt::
   AnswerWithReason(std::move(ack),                        // MQTT-3.8.4-1
                    refused && terms_.problem_information  // MQTT-3.1.2-29
                        ? absl::StrCat("this broker takes ", core_.options.maximum_subscriptions,
-                                      " subscriptions from a client, and Topic Filters of ",
-                                      core_.options.maximum_topic_bytes, " bytes")
+                                      " subscriptions from a client, Topic Filters of ",
+                                      core_.options.maximum_topic_bytes, " bytes, and what its memory allows")
                        : std::string());
   core_.router.Refill(*session_);
   return absl::OkStatus();

@@ -4,20 +4,11 @@
 #include <utility>
 
 namespace mqttrpc::broker {
-namespace {
-
-// What a message takes that waits for a share group, besides itself: one may wait for
-// each of many.
-constexpr std::size_t kCostOfPlace = 2 * sizeof(MessageRef);
-
-}  // namespace
 
 Router::Router(const Outbox::Limits& limits, MemoryBudget& budget, Counters& counters)
     : limits_(limits), budget_(budget), counters_(counters), tree_(&budget) {
-  tree_.set_on_group_end([this](ShareGroup& group) {
-    counters_.Dropped(DropReason::kNoReceiver).Add(group.backlog().size());
-    budget_.Give(group.backlog().size() * kCostOfPlace);
-  });
+  tree_.set_on_group_end(
+      [this](ShareGroup& group) { counters_.Dropped(DropReason::kNoReceiver).Add(group.backlog().size()); });
 }
 
 Router::Result Router::Route(const MessageRef& message, const Subscriber* from) {
@@ -111,28 +102,21 @@ std::optional<DropReason> Router::NoRoom(std::size_t messages, std::size_t waiti
   return std::nullopt;
 }
 
-// Keeps `message` until a member can take it, or says why not.
+// Keeps `message` until a member can take it, or says why not. None can at the moment.
 std::optional<DropReason> Router::Hold(ShareGroup& group, const MessageRef& message) {
   if (!MayWait(group, message)) return DropReason::kNoReceiver;
   if (budget_.exhausted()) return DropReason::kMemory;
   const auto reason = NoRoom(group.backlog().size(), group.backlog_bytes(), ShareGroup::BytesOf(*message), true);
-  if (reason) return reason;
-  group.Hold(message);
-  budget_.Take(kCostOfPlace);
-  return std::nullopt;
-}
-
-MessageRef Router::TakeFrom(ShareGroup& group) {
-  budget_.Give(kCostOfPlace);
-  return group.Take();
+  if (!reason) group.Hold(message);
+  return reason;
 }
 
 void Router::Drain(ShareGroup& group) {
   while (!group.backlog().empty()) {
     const Subscription* chosen = Choose(group, group.backlog().front());
     if (chosen == nullptr) return;
-    const MessageRef message = TakeFrom(group);
-    static_cast<RouteTarget&>(*chosen->subscriber).TakeOver(DeliveryFor(message, *chosen));
+    const MessageRef message = group.Take();
+    static_cast<RouteTarget&>(*chosen->subscriber).DeliverHeld(DeliveryFor(message, *chosen));
   }
 }
 
@@ -140,8 +124,8 @@ void Router::Refill(RouteTarget& target) {
   for (const Subscription* share : target.shares()) {
     ShareGroup& group = *share->group;
     while (!group.backlog().empty() && target.LoadFor(DeliveryFor(group.backlog().front(), *share))) {
-      const MessageRef message = TakeFrom(group);
-      target.TakeOver(DeliveryFor(message, *share));
+      const MessageRef message = group.Take();
+      target.DeliverHeld(DeliveryFor(message, *share));
     }
   }
 }
@@ -154,25 +138,25 @@ void Router::Redistribute(std::vector<Delivery> deliveries) {
     std::vector<MessageRef> messages;
     for (; next != deliveries.end() && next->group == id; ++next) messages.push_back(std::move(next->message));
     if (ShareGroup* group = tree_.FindGroup(id)) {
-      Return(*group, std::move(messages));
+      GiveBack(*group, std::move(messages));
     } else {
       counters_.Dropped(DropReason::kNoReceiver).Add(messages.size());
     }
   }
 }
 
-void Router::Return(ShareGroup& group, std::vector<MessageRef> messages) {
+// To `group`, of which one member could not finish `messages`.
+void Router::GiveBack(ShareGroup& group, std::vector<MessageRef> messages) {
   std::vector<MessageRef> lasting;
   for (MessageRef& message : messages) {
     if (MayWait(group, message)) {
       lasting.push_back(std::move(message));
     } else if (const Subscription* chosen = Choose(group, message)) {
-      static_cast<RouteTarget&>(*chosen->subscriber).TakeOver(DeliveryFor(message, *chosen));
+      static_cast<RouteTarget&>(*chosen->subscriber).DeliverHeld(DeliveryFor(message, *chosen));
     } else {
       counters_.Dropped(DropReason::kDisconnected).Add();
     }
   }
-  budget_.Take(lasting.size() * kCostOfPlace);
   group.HoldFirst(std::move(lasting));
   Drain(group);
   Trim(group);
@@ -188,7 +172,6 @@ void Router::Trim(ShareGroup& group) {
     const auto reason = NoRoom(group.backlog().size() - 1, group.backlog_bytes() - last, last, idle);
     if (!reason) return;
     group.DropLast();
-    budget_.Give(kCostOfPlace);
     counters_.Dropped(*reason).Add();
   }
 }

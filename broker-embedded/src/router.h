@@ -27,7 +27,7 @@ class RouteTarget : public Subscriber {
   virtual std::optional<std::size_t> LoadFor(const Delivery& delivery) const = 0;
   // ... and gives it what the group held. That is no new memory, so it is not refused
   // for the want of it.
-  virtual void TakeOver(Delivery delivery) = 0;
+  virtual void DeliverHeld(Delivery delivery) = 0;
   // Whether it takes messages at all at the moment.
   virtual bool Listens() const = 0;
 
@@ -82,9 +82,8 @@ class Router final : private MatchSink {
   static bool MayWait(const ShareGroup& group, const MessageRef& message);
   std::optional<DropReason> NoRoom(std::size_t messages, std::size_t waiting_bytes, std::size_t bytes, bool idle) const;
   std::optional<DropReason> Hold(ShareGroup& group, const MessageRef& message);
-  void Return(ShareGroup& group, std::vector<MessageRef> messages);
+  void GiveBack(ShareGroup& group, std::vector<MessageRef> messages);
   void Trim(ShareGroup& group);
-  MessageRef TakeFrom(ShareGroup& group);
   void Drain(ShareGroup& group);
 
   const Outbox::Limits limits_;

@@ -72,7 +72,7 @@ void Session::OnQueued() {
   if (peer_ != nullptr) peer_->OnWork();
 }
 
-void Session::TakeOver(Delivery delivery) {
+void Session::DeliverHeld(Delivery delivery) {
   outbox_.Queue(std::move(delivery));
   OnQueued();
 }

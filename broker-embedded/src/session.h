@@ -72,7 +72,7 @@ class Session final : public RouteTarget, public mqtt::DeadlineQueue::Entry {
   // RouteTarget:
   Outbox::Outcome Deliver(Delivery delivery) override;
   std::optional<std::size_t> LoadFor(const Delivery& delivery) const override;
-  void TakeOver(Delivery delivery) override;
+  void DeliverHeld(Delivery delivery) override;
   bool Listens() const override { return peer_ != nullptr && !peer_->Stalled(); }
 
  private:

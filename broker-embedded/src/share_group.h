@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fifo.h"
+#include "memory_budget.h"
 #include "shared_message.h"
 
 namespace mqttrpc::broker {
@@ -18,8 +19,10 @@ struct Subscription;
 // stranded with one that is away while another is idle.
 class ShareGroup {
  public:
-  ShareGroup(std::string name, ShareGroupId id, std::size_t position)
-      : name_(std::move(name)), id_(id), position_(position) {}
+  // The places of what waits are taken from `budget`, which may be null.
+  ShareGroup(std::string name, ShareGroupId id, std::size_t position, MemoryBudget* budget)
+      : name_(std::move(name)), id_(id), position_(position), budget_(budget) {}
+  ~ShareGroup() { Charge(-backlog_.size()); }
   ShareGroup(const ShareGroup&) = delete;
   ShareGroup& operator=(const ShareGroup&) = delete;
 
@@ -35,19 +38,21 @@ class ShareGroup {
   std::size_t backlog_bytes() const { return backlog_bytes_; }
   void Hold(MessageRef message) {
     backlog_bytes_ += BytesOf(*message);
+    Charge(1);
     backlog_.push(std::move(message));
   }
   // In front of all others, in order.
   void HoldFirst(std::vector<MessageRef> messages) {
     for (const MessageRef& message : messages) backlog_bytes_ += BytesOf(*message);
+    Charge(messages.size());
     backlog_.Prepend(std::move(messages));
   }
   MessageRef Take() {
     MessageRef message = backlog_.pop();
-    backlog_bytes_ -= BytesOf(*message);
+    Forget(*message);
     return message;
   }
-  void DropLast() { backlog_bytes_ -= BytesOf(*backlog_.PopBack()); }
+  void DropLast() { Forget(*backlog_.PopBack()); }
 
   // What a message counts here.
   static std::size_t BytesOf(const SharedMessage& message) {
@@ -57,9 +62,23 @@ class ShareGroup {
  private:
   friend class SubscriptionTree;
 
+  // What a place takes besides its message, of which one may wait for each of many
+  // groups. Half of the vector may be empty.
+  static constexpr std::size_t kCostOfPlace = 2 * sizeof(MessageRef);
+
+  // Unsigned arithmetic: a negative number gives back.
+  void Charge(std::size_t places) {
+    if (budget_ != nullptr) budget_->Take(places * kCostOfPlace);
+  }
+  void Forget(const SharedMessage& message) {
+    backlog_bytes_ -= BytesOf(message);
+    Charge(static_cast<std::size_t>(-1));
+  }
+
   std::string name_;
   const ShareGroupId id_;
   std::size_t position_;  // In the node's list.
+  MemoryBudget* const budget_;
   std::vector<Subscription*> members_;
   std::size_t next_ = 0;
   Fifo<MessageRef> backlog_;

@@ -172,8 +172,8 @@ ShareGroup& SubscriptionTree::GroupFor(TreeNode& node, std::string_view share_na
   if (found != groups_by_name_.end()) return *found->second;
   while (++last_group_ == 0 || groups_.contains(last_group_)) {
   }
-  auto& group =
-      node.groups.emplace_back(std::make_unique<ShareGroup>(std::string(share_name), last_group_, node.groups.size()));
+  auto& group = node.groups.emplace_back(
+      std::make_unique<ShareGroup>(std::string(share_name), last_group_, node.groups.size(), budget_));
   groups_[group->id()] = group.get();
   groups_by_name_[{&node, group->name_}] = group.get();
   return *group;
