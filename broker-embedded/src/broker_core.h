@@ -39,9 +39,9 @@ struct BrokerCore {
   // When what is handled now happened.
   mqtt::TimePoint now{};
 
-  // What has been done since somebody set it to 0: packets and Topic Filters handled,
-  // nodes and retained messages looked at, queues filled. Whoever has spent
-  // kWorkPerTurn, about a millisecond, goes on in a later turn.
+  // What the shard's turn has done so far: packets and Topic Filters handled, nodes and
+  // retained messages looked at, queues filled. When that is kWorkPerTurn, about a
+  // millisecond, the rest is for a later turn.
   std::size_t work = 0;
   static constexpr std::size_t kWorkPerTurn = 5'000;
 

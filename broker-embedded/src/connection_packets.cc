@@ -15,8 +15,11 @@ namespace property = mqtt::property;
 
 namespace {
 
-// A Topic Filter's handling, in the units of BrokerCore::work.
-constexpr std::size_t kWorkPerFilter = 4;
+// A Topic Filter's handling, in the units of BrokerCore::work. Each level may be a node.
+std::size_t WorkOf(std::string_view topic_filter) {
+  constexpr std::size_t kWorkPerFilter = 4;
+  return kWorkPerFilter + static_cast<std::size_t>(std::count(topic_filter.begin(), topic_filter.end(), '/'));
+}
 
 }  // namespace
 
@@ -66,7 +69,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::Subscribe& subscribe, mqtt::
   ack.reason_codes.reserve(subscribe.entries.size());
   for (const mqtt::SubscribeEntry& entry : subscribe.entries) {  // MQTT-3.8.4-5, MQTT-3.8.4-6
     bool is_new = false;
-    core_.work += kWorkPerFilter;
+    core_.work += WorkOf(entry.topic_filter);
     const ReasonCode code = AddSubscription(entry, identifier, is_new);
     ack.reason_codes.push_back(code);
     const bool wants_retained = entry.retain_handling == 0 || (entry.retain_handling == 1 && is_new);
@@ -101,7 +104,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::Unsubscribe& unsubscribe, mq
   ack.packet_id = unsubscribe.packet_id;  // MQTT-3.10.4-5
   ack.reason_codes.reserve(unsubscribe.topic_filters.size());
   for (const std::string_view topic_filter : unsubscribe.topic_filters) {  // MQTT-3.10.4-6
-    core_.work += kWorkPerFilter;
+    core_.work += WorkOf(topic_filter);
     session_->retained_scans().Remove(topic_filter);
     const bool removed = core_.router.subscriptions().Unsubscribe(*session_, topic_filter);
     ack.reason_codes.push_back(removed ? ReasonCode::kSuccess : ReasonCode::kNoSubscriptionExisted);

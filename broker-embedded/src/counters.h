@@ -30,13 +30,15 @@ enum class DropReason : std::uint8_t {
   kSessionEnded,  // It still waited for a session that expired or began anew.
   kDisconnected,  // QoS 0 that waited when the connection ended.
   kRetainedFull,  // To be retained, and no room for it: it reached nobody.
+  kTooCostly,     // Its topic leads to too many Topic Filters with wildcards.
 };
-inline constexpr std::size_t kDropReasons = 8;
+inline constexpr std::size_t kDropReasons = 9;
 
 // As in `$SYS/broker/messages/dropped/{name}`.
 constexpr std::string_view NameOf(DropReason reason) {
-  constexpr std::array<std::string_view, kDropReasons> kNames = {
-      "queue_full", "memory", "expired", "too_large", "no_receiver", "session_ended", "disconnected", "retained_full"};
+  constexpr std::array<std::string_view, kDropReasons> kNames = {"queue_full",   "memory",        "expired",
+                                                                 "too_large",    "no_receiver",   "session_ended",
+                                                                 "disconnected", "retained_full", "too_costly"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 

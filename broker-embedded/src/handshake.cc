@@ -87,8 +87,9 @@ mqtt::Properties ConnAckProperties(const mqtt::Connect& connect, const BrokerOpt
   if (terms.keep_alive != connect.keep_alive) properties.Set(property::kServerKeepAlive, terms.keep_alive);
   const bool asked = connect.properties.Get(property::kRequestResponseInformation).value_or(0) != 0;  // MQTT-3.1.2-28
   if (asked && !options.response_information_prefix.empty() && IsOneTopicLevel(client_id)) {
-    properties.Set(property::kResponseInformation,
-                   std::string_view(absl::StrCat(options.response_information_prefix, mqtt::ToAbsl(client_id))));
+    constexpr std::size_t kLongestString = 65'535;  // 1.5.4
+    const std::string information = absl::StrCat(options.response_information_prefix, mqtt::ToAbsl(client_id));
+    if (information.size() <= kLongestString) properties.Set(property::kResponseInformation, information);
   }
   return properties;
 }

@@ -4,7 +4,7 @@ namespace mqttrpc::broker {
 
 void Link::OnBytes(std::span<const std::byte> bytes) {
   const std::uint64_t before = connection_.publishes_received();
-  connection_.OnBytes(bytes, host_.Now());
+  connection_.OnBytes(bytes, host_.Now(), host_.HasTurn(*this));
   AfterFrames(before);
 }
 

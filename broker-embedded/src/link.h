@@ -19,9 +19,11 @@ class Link;
 class LinkHost {
  public:
   virtual mqtt::TimePoint Now() const = 0;
-  virtual void OnAwake(Link& link) = 0;       // Flush() it at the end of the turn.
-  virtual void OnPublished(Link& link) = 0;   // It may have to be paused.
-  virtual void OnUnfinished(Link& link) = 0;  // Continue() it in a later turn.
+  virtual bool HasTurn(const Link& link) const = 0;  // Else it waits; see OnUnfinished().
+  virtual std::size_t ReadRoom() const = 0;          // Bytes to read at once.
+  virtual void OnAwake(Link& link) = 0;              // Flush() it at the end of the turn.
+  virtual void OnPublished(Link& link) = 0;          // It may have to be paused.
+  virtual void OnUnfinished(Link& link) = 0;         // Continue() it in a later turn.
 
  protected:
   ~LinkHost() = default;
@@ -48,6 +50,7 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::Wak
   void Resume(mqtt::TimePoint now);
 
   ServerConnection& connection() { return connection_; }
+  const ServerConnection& connection() const { return connection_; }
 
   // The shard's own notes.
   std::uint64_t serial = 0;  // In the order they came.
@@ -57,6 +60,7 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::Wak
 
   // mqtt::Transport::Handler:
   void OnBytes(std::span<const std::byte> bytes) override;
+  std::size_t MaximumRead() const override { return host_.ReadRoom(); }
   void OnWritten() override;
   void OnClosed(absl::Status why) override;
 

@@ -6,11 +6,13 @@
 
 namespace mqttrpc::broker {
 
-// Marks make the chain of back-pressure. Above five eighths, nothing more is kept
-// that lasts: for those who take nothing, disconnected and stalled clients, and
-// retained messages, subscriptions, large sessions. At three quarters publishers are
-// no longer read from until one half is free again: only what is on its way comes so
-// far. At the limit new messages are dropped. One shard's thread only.
+// Marks make the chain of back-pressure (docs/decisions/0011-shares-of-what-is-left.md).
+// They are about what is kept; what only arrives has a bound of its own, see
+// UnfinishedPackets. Above five eighths nothing more is kept that lasts: for those who
+// take nothing, disconnected and stalled clients, and retained messages, subscriptions,
+// large sessions; who takes messages has a small queue still. At three quarters
+// publishers are no longer read from until one half is free again. At the limit new
+// messages are dropped. One shard's thread only.
 class MemoryBudget {
  public:
   explicit MemoryBudget(std::size_t limit) : limit_(limit) {}
@@ -20,15 +22,25 @@ class MemoryBudget {
   void Take(std::size_t bytes) { used_ += bytes; }
   void Give(std::size_t bytes) { used_ -= bytes; }
 
+  // The same for what has arrived and was not handled yet.
+  void TakeArriving(std::size_t bytes) {
+    used_ += bytes;
+    arriving_ += bytes;
+  }
+  void GiveArriving(std::size_t bytes) {
+    used_ -= bytes;
+    arriving_ -= bytes;
+  }
+
   std::size_t used() const { return used_; }
   std::size_t limit() const { return limit_; }
   bool exhausted() const { return used_ >= limit_; }
-  bool tight() const { return used_ >= limit_ - limit_ / 4; }
-  bool relaxed() const { return used_ <= limit_ / 2; }
+  bool tight() const { return kept() >= limit_ - limit_ / 4; }
+  bool relaxed() const { return kept() <= limit_ / 2; }
 
   // Whether more of what lasts must be refused, and to one who holds so much of it: a
   // little everyone may have.
-  bool lasting_full() const { return used_ >= limit_ / 8 * 5; }
+  bool lasting_full() const { return kept() >= LastingMark(); }
   bool RefusesLasting(std::size_t held) const { return held >= kSmallHolding && lasting_full(); }
 
   // What a new session brings, its client id and its will: it may stay for days.
@@ -42,18 +54,22 @@ class MemoryBudget {
 
   // What one client that takes nothing at the moment may hold: a share of what is
   // left, so that no number of them can fill the whole.
-  std::size_t IdleShare() const {
-    const std::size_t mark = limit_ / 8 * 5;
-    return lasting_full() ? 0 : std::max(kIdleFloor, (mark - used_) / 4);
-  }
+  std::size_t IdleShare() const { return lasting_full() ? 0 : ActiveShare(); }
+
+  // The same of one that does take messages, however slowly: a little it always may.
+  std::size_t ActiveShare() const { return std::max(kSmallQueue, lasting_full() ? 0 : (LastingMark() - kept()) / 4); }
 
  private:
-  static constexpr std::size_t kIdleFloor = 64 * 1024;
+  std::size_t kept() const { return used_ - arriving_; }
+  std::size_t LastingMark() const { return limit_ / 8 * 5; }
+
+  static constexpr std::size_t kSmallQueue = 64 * 1024;
   static constexpr std::size_t kSmallHolding = 4 * 1024;
   static constexpr std::size_t kSmallSession = 512;
 
   const std::size_t limit_;
   std::size_t used_ = 0;
+  std::size_t arriving_ = 0;  // Of it.
 };
 
 }  // namespace mqttrpc::broker

@@ -17,9 +17,6 @@ std::size_t Charged(const Delivery& delivery) {
 // The same whatever version the client speaks next time.
 std::size_t SizeOf(const Delivery& delivery) { return PacketBytes(delivery, mqtt::ProtocolVersion::k5); }
 
-// An identifier in use, with or without its message.
-constexpr std::size_t kCostOfFlow = 64;
-
 // One identifier that is never acknowledged must not make the others' list grow
 // without end: the window closes until its turn comes (MQTT-4.6.0-2).
 std::size_t LongestRun(std::size_t in_flight) { return std::clamp<std::size_t>(2 * in_flight, 64, 65'535); }
@@ -63,7 +60,7 @@ void Outbox::Detach() {
 }
 
 void Outbox::Trim(std::size_t most) {
-  if (bytes_ + in_flight_.size() * kCostOfFlow <= most) return;
+  if (bytes_ + FlowBytes() <= most) return;
   std::size_t kept = 0;
   bool full = false;
   std::size_t dropped = 0;
@@ -110,14 +107,19 @@ Outbox::Outcome Outbox::Refuse(Outcome outcome, DropReason reason) {
   return outcome;
 }
 
+// One message always is, for a client that takes it.
+bool Outbox::HasMemoryFor(const Delivery& delivery, bool stalled) const {
+  if (budget_.exhausted()) return false;
+  const bool idle = stalled || !attached_;
+  if (!idle && bytes_ == 0) return true;
+  return bytes_ + FlowBytes() + SizeOf(delivery) <= (idle ? budget_.IdleShare() : budget_.ActiveShare());
+}
+
 Outbox::Outcome Outbox::Push(Delivery delivery, bool stalled) {
   if (!attached_ && delivery.qos == QoS::kAtMostOnce) return Outcome::kNotKept;
   if (TooLarge(delivery)) return Refuse(Outcome::kTooLarge, DropReason::kTooLarge);
-  const std::size_t bytes = SizeOf(delivery);
   if (!HasRoomFor(delivery)) return Refuse(Outcome::kFull, DropReason::kQueueFull);
-  if (budget_.exhausted() || ((stalled || !attached_) && bytes_ + bytes > budget_.IdleShare())) {
-    return Refuse(Outcome::kFull, DropReason::kMemory);
-  }
+  if (!HasMemoryFor(delivery, stalled)) return Refuse(Outcome::kFull, DropReason::kMemory);
   Queue(std::move(delivery));
   return Outcome::kQueued;
 }
@@ -130,6 +132,8 @@ void Outbox::Queue(Delivery delivery) {
 }
 
 bool Outbox::HasWindowFor(std::size_t count) const {
+  constexpr std::size_t kFewGaps = 64;
+  if (budget_.lasting_full() && in_flight_.places() > in_flight_.size() + kFewGaps) return false;
   return attached_ && on_wire_ + count <= peer_.receive_maximum && in_flight_.size() + count <= limits_.in_flight &&
          !in_flight_.full();
 }
@@ -139,6 +143,12 @@ void Outbox::Release(const Delivery& delivery) {
   bytes_ -= SizeOf(delivery);
   budget_.Give(Charged(delivery));
   if (delivery.group != 0) --shared_;
+}
+
+// Identifiers that were ended between others take their place still.
+void Outbox::ChargeFlows() {
+  budget_.Take((in_flight_.places() - charged_flows_) * kCostOfFlow);  // Unsigned: may give back.
+  charged_flows_ = in_flight_.places();
 }
 
 // From then on a flow of QoS 2 is an identifier only.
@@ -216,17 +226,17 @@ bool Outbox::Next(mqtt::TimePoint now, Outgoing& next) {
   bytes_ += SizeOf(next.delivery);
   budget_.Take(Charged(next.delivery));
   if (next.delivery.group != 0) ++shared_;
-  budget_.Take(kCostOfFlow);
   if (on_wire_++ == 0) progress_at_ = now;
   const auto await = next.delivery.qos == QoS::kAtLeastOnce ? Sent::Await::kPubAck : Sent::Await::kPubRec;
   next.packet_id = *in_flight_.Add(Sent(next.delivery, await));  // The window is open.
+  ChargeFlows();
   return true;
 }
 
 void Outbox::End(PacketId packet_id) {
   std::optional<Sent> sent = in_flight_.Remove(packet_id);
   ReleaseMessage(*sent);
-  budget_.Give(kCostOfFlow);
+  ChargeFlows();
   if (sent->on_wire && on_wire_ > 0) --on_wire_;
 }
 

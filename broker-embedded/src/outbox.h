@@ -112,7 +112,8 @@ class Outbox {
   std::size_t bytes() const { return bytes_; }
   bool empty() const { return waiting_messages() == 0 && in_flight_.empty(); }
   bool has_work() const { return waiting_messages() > 0 || !resend_.empty(); }  // Next() may find something.
-  bool HasRoomFor(const Delivery& delivery) const;
+  bool HasRoomFor(const Delivery& delivery) const;                              // By this client's limits.
+  bool HasMemoryFor(const Delivery& delivery, bool stalled) const;              // By the broker's.
 
  private:
   // A QoS 1 or 2 message that was sent at least once.
@@ -129,6 +130,8 @@ class Outbox {
   bool TakeWaiting(mqtt::TimePoint now, Delivery& next);
   void Release(const Delivery& delivery);
   void ReleaseMessage(Sent& sent);
+  void ChargeFlows();
+  std::size_t FlowBytes() const { return in_flight_.places() * kCostOfFlow; }
   void End(mqtt::PacketId packet_id);
   bool TooLarge(const Delivery& delivery) const;
 
@@ -140,9 +143,11 @@ class Outbox {
 
   Fifo<Delivery> open_;  // Messages as they came.
   Fifo<Delivery> held_;  // QoS 1 and 2 that met a closed window; older than all in open_.
+  static constexpr std::size_t kCostOfFlow = mqtt::InFlight<Sent>::kBytesPerPlace;
   mqtt::InFlight<Sent> in_flight_;
   Fifo<mqtt::PacketId> resend_;  // Of an earlier connection, not yet sent on this one.
   mqtt::TimePoint progress_at_{};
+  std::size_t charged_flows_ = 0;    // Of in_flight_.places().
   std::size_t on_wire_ = 0;          // Sent on this connection and not acknowledged.
   std::size_t bytes_ = 0;            // Of all messages above.
   std::size_t bytes_under_way_ = 0;  // Of QoS 0 that is being written.

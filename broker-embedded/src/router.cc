@@ -4,6 +4,14 @@
 #include <utility>
 
 namespace mqttrpc::broker {
+namespace {
+
+// Among so many members that can take a message, one is idle enough; and of many
+// messages that are given away at once.
+constexpr std::size_t kEnoughMembers = 64;
+constexpr std::size_t kEnoughForMany = 16;
+
+}  // namespace
 
 Router::Router(const Outbox::Limits& limits, MemoryBudget& budget, Counters& counters)
     : limits_(limits), budget_(budget), counters_(counters), tree_(&budget) {
@@ -16,7 +24,15 @@ Router::Result Router::Route(const MessageRef& message, const Subscriber* from) 
   from_ = from;
   ++mark_;
   result_ = Result();
-  result_.work += tree_.Match(message->topic_name(), *this);
+  copies_.clear();
+  groups_.clear();
+  result_.work = tree_.Match(message->topic_name(), *this, kMaximumNodes);
+  if (result_.work > kMaximumNodes) {
+    counters_.Dropped(DropReason::kTooCostly).Add();
+    result_.matched = result_.dropped = 1;
+    return result_;
+  }
+  for (ShareGroup* group : groups_) RouteTo(*group);
   result_.matched += copies_.size();
   result_.work += result_.matched;
   for (Copy& copy : copies_) {
@@ -49,20 +65,27 @@ void Router::OnSubscription(const Subscription& subscription) {
   if (subscription.options.identifier != 0) copy.identifiers.push_back(subscription.options.identifier);
 }
 
+std::optional<std::size_t> Router::LoadOf(const Subscription& member, const MessageRef& message) {
+  return static_cast<const RouteTarget&>(*member.subscriber).LoadFor(DeliveryFor(message, member));
+}
+
 // Of the members that can take the message at once, the one with the least
-// unacknowledged messages; of equals, the next in turn. Null if none can.
+// unacknowledged messages; of equals, the next in turn. Null if none can. Of very many
+// not all are asked.
 const Subscription* Router::Choose(ShareGroup& group, const MessageRef& message) {
   const auto& members = group.members();
   const Subscription* chosen = nullptr;
   std::size_t least = 0;
+  std::size_t able = 0;
   std::size_t chosen_index = 0;
   std::size_t index = group.next();
-  for (std::size_t i = 0; i < members.size(); ++i, index = index + 1 == members.size() ? 0 : index + 1) {
-    const Subscription& subscription = *members[index];
-    const auto load =
-        static_cast<const RouteTarget&>(*subscription.subscriber).LoadFor(DeliveryFor(message, subscription));
-    if (!load || (chosen != nullptr && *load >= least)) continue;
-    chosen = &subscription;
+  for (std::size_t i = 0; i < members.size() && able < kEnoughMembers;
+       ++i, index = index + 1 == members.size() ? 0 : index + 1) {
+    const auto load = LoadOf(*members[index], message);
+    if (!load) continue;
+    ++able;
+    if (chosen != nullptr && *load >= least) continue;
+    chosen = members[index];
     least = *load;
     chosen_index = index;
     if (least == 0) break;  // Nobody has less to do.
@@ -71,7 +94,45 @@ const Subscription* Router::Choose(ShareGroup& group, const MessageRef& message)
   return chosen;
 }
 
-void Router::OnShareGroup(ShareGroup& group) {
+// Chooses as above for many messages, one after the other. Who cannot take one is not
+// asked again: so many members that can take nothing cost their number once. They have
+// something unacknowledged, and get more when they have acknowledged it.
+class Router::Round {
+ public:
+  explicit Round(const ShareGroup& group) : able_(group.members()) {
+    std::rotate(able_.begin(), able_.begin() + static_cast<std::ptrdiff_t>(group.next()), able_.end());
+  }
+
+  const Subscription* Next(const MessageRef& message) {
+    std::size_t chosen = 0;
+    std::optional<std::size_t> least;
+    std::size_t asked = 0;
+    for (std::size_t i = next_; asked < std::min(able_.size(), kEnoughForMany) && least != 0u;) {
+      if (i >= able_.size()) i = 0;
+      const auto load = LoadOf(*able_[i], message);
+      if (!load) {
+        able_[i] = able_.back();
+        able_.pop_back();
+        continue;
+      }
+      if (!least || *load < *least) {
+        least = load;
+        chosen = i;
+      }
+      ++asked;
+      ++i;
+    }
+    if (!least) return nullptr;
+    next_ = chosen + 1;
+    return able_[chosen];
+  }
+
+ private:
+  std::vector<Subscription*> able_;
+  std::size_t next_ = 0;
+};
+
+void Router::RouteTo(ShareGroup& group) {
   result_.work += group.members().size();
   // Behind those that wait already, but for QoS 0, which waits for nobody.
   const bool in_turn = group.backlog().empty() || (*message_)->qos() == mqtt::QoS::kAtMostOnce;
@@ -86,10 +147,9 @@ void Router::OnShareGroup(ShareGroup& group) {
   }
 }
 
-// QoS 0 waits for nobody, and there must be someone who takes more.
-bool Router::MayWait(const ShareGroup& group, const MessageRef& message) {
-  return message->qos() != mqtt::QoS::kAtMostOnce &&
-         std::any_of(group.members().begin(), group.members().end(),
+// Whether there is someone who takes more than QoS 0, which waits for nobody.
+bool Router::KeepsMessages(const ShareGroup& group) {
+  return std::any_of(group.members().begin(), group.members().end(),
                      [](const Subscription* member) { return member->options.qos != mqtt::QoS::kAtMostOnce; });
 }
 
@@ -104,7 +164,7 @@ std::optional<DropReason> Router::NoRoom(std::size_t messages, std::size_t waiti
 
 // Keeps `message` until a member can take it, or says why not. None can at the moment.
 std::optional<DropReason> Router::Hold(ShareGroup& group, const MessageRef& message) {
-  if (!MayWait(group, message)) return DropReason::kNoReceiver;
+  if (message->qos() == mqtt::QoS::kAtMostOnce || !KeepsMessages(group)) return DropReason::kNoReceiver;
   if (budget_.exhausted()) return DropReason::kMemory;
   const auto reason = NoRoom(group.backlog().size(), group.backlog_bytes(), ShareGroup::BytesOf(*message), true);
   if (!reason) group.Hold(message);
@@ -112,8 +172,8 @@ std::optional<DropReason> Router::Hold(ShareGroup& group, const MessageRef& mess
 }
 
 void Router::Drain(ShareGroup& group) {
-  while (!group.backlog().empty()) {
-    const Subscription* chosen = Choose(group, group.backlog().front());
+  for (Round round(group); !group.backlog().empty();) {
+    const Subscription* chosen = round.Next(group.backlog().front());
     if (chosen == nullptr) return;
     const MessageRef message = group.Take();
     static_cast<RouteTarget&>(*chosen->subscriber).DeliverHeld(DeliveryFor(message, *chosen));
@@ -147,11 +207,13 @@ void Router::Redistribute(std::vector<Delivery> deliveries) {
 
 // To `group`, of which one member could not finish `messages`.
 void Router::GiveBack(ShareGroup& group, std::vector<MessageRef> messages) {
+  const bool keeps = KeepsMessages(group);
   std::vector<MessageRef> lasting;
+  Round round(group);
   for (MessageRef& message : messages) {
-    if (MayWait(group, message)) {
+    if (keeps && message->qos() != mqtt::QoS::kAtMostOnce) {
       lasting.push_back(std::move(message));
-    } else if (const Subscription* chosen = Choose(group, message)) {
+    } else if (const Subscription* chosen = round.Next(message)) {
       static_cast<RouteTarget&>(*chosen->subscriber).DeliverHeld(DeliveryFor(message, *chosen));
     } else {
       counters_.Dropped(DropReason::kDisconnected).Add();

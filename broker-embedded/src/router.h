@@ -46,6 +46,8 @@ class Router final : private MatchSink {
   // `limits`: what may wait for one share group.
   Router(const Outbox::Limits& limits, MemoryBudget& budget, Counters& counters);
 
+  static constexpr std::size_t kMaximumNodes = 20'000;
+
   // How many clients or share groups wanted the message, and how many got it.
   struct Result {
     std::size_t matched = 0;
@@ -56,7 +58,8 @@ class Router final : private MatchSink {
   // Queues `message` for everyone it is for: one copy for each client, however
   // many of its subscriptions match, at the highest QoS among them and with all
   // their identifiers (MQTT-3.3.4-2 to -4), and one for each share group.
-  // `from` is its publisher, for No Local; null if that is gone.
+  // `from` is its publisher, for No Local; null if that is gone. One whose topic leads
+  // to more than kMaximumNodes of the tree goes to nobody.
   Result Route(const MessageRef& message, const Subscriber* from);
 
   // `target` can take more, or joined a group: gives it what waits in its groups.
@@ -69,6 +72,7 @@ class Router final : private MatchSink {
   const SubscriptionTree& subscriptions() const { return tree_; }
 
  private:
+  class Round;
   struct Copy {
     Copy(RouteTarget& target_in, Delivery delivery_in) : target(&target_in), delivery(std::move(delivery_in)) {}
     RouteTarget* target;
@@ -76,15 +80,17 @@ class Router final : private MatchSink {
   };
 
   void OnSubscription(const Subscription& subscription) override;
-  void OnShareGroup(ShareGroup& group) override;
+  void OnShareGroup(ShareGroup& group) override { groups_.push_back(&group); }
+  void RouteTo(ShareGroup& group);
   static Delivery DeliveryFor(const MessageRef& message, const Subscription& subscription);
+  static std::optional<std::size_t> LoadOf(const Subscription& member, const MessageRef& message);
   static const Subscription* Choose(ShareGroup& group, const MessageRef& message);
-  static bool MayWait(const ShareGroup& group, const MessageRef& message);
+  static bool KeepsMessages(const ShareGroup& group);
   std::optional<DropReason> NoRoom(std::size_t messages, std::size_t waiting_bytes, std::size_t bytes, bool idle) const;
   std::optional<DropReason> Hold(ShareGroup& group, const MessageRef& message);
   void GiveBack(ShareGroup& group, std::vector<MessageRef> messages);
   void Trim(ShareGroup& group);
-  void Drain(ShareGroup& group);
+  static void Drain(ShareGroup& group);
 
   const Outbox::Limits limits_;
   MemoryBudget& budget_;
@@ -96,6 +102,7 @@ class Router final : private MatchSink {
   const Subscriber* from_ = nullptr;
   std::uint64_t mark_ = 0;
   std::vector<Copy> copies_;
+  std::vector<ShareGroup*> groups_;
   Result result_;
 };
 

@@ -7,6 +7,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "mqttrpc/mqtt/status.h"
+#include "wire.h"
 
 namespace mqttrpc::broker {
 namespace {
@@ -24,19 +25,40 @@ constexpr std::chrono::seconds kStall{1};
 constexpr std::size_t kWorkPerPacket = 4;
 constexpr std::size_t kBytesPerWork = 64;
 
+// Who has had so much done in one go is costly for a while.
+constexpr std::size_t kCostly = BrokerCore::kWorkPerTurn / 5;
+constexpr std::chrono::minutes kCostlyFor{1};
+
 // What we may have to say before a client must read some of it, in bytes.
 constexpr std::size_t kManyAnswers = 64 * 1024;
 constexpr std::size_t kFewAnswers = 4 * 1024;
 
-// What a list of Topic Filters may have: each entry costs much more than its bytes.
+// What a list may have, of Topic Filters or of properties: each entry costs much more
+// than its bytes.
 constexpr std::size_t kMaximumListBytes = 1024 * 1024;
 
-bool IsListOfFilters(std::uint8_t first_byte) {
-  const auto type = static_cast<mqtt::PacketType>(first_byte >> 4);
-  return type == mqtt::PacketType::kSubscribe || type == mqtt::PacketType::kUnsubscribe;
+mqtt::PacketType TypeOf(std::uint8_t first_byte) { return static_cast<mqtt::PacketType>(first_byte >> 4); }
+
+bool IsConnect(std::uint8_t first_byte) { return TypeOf(first_byte) == mqtt::PacketType::kConnect; }
+
+// How many bytes of `frame` are a list. Of one that is malformed it does not matter.
+std::size_t ListBytes(const mqtt::Frame& frame, mqtt::ProtocolVersion version) {
+  if (TypeOf(frame.first_byte) != mqtt::PacketType::kPublish) return frame.body.size();
+  if (version != mqtt::ProtocolVersion::k5 || frame.body.size() <= kMaximumListBytes) return 0;
+  constexpr std::uint8_t kQoSBits = 0x06;
+  mqtt::Reader in(mqtt::AsText(frame.body));
+  in.String("Topic Name");
+  if ((frame.first_byte & kQoSBits) != 0) in.U16("Packet Identifier");
+  return in.VariableByteInteger("Property Length");
 }
 
-bool IsConnect(std::uint8_t first_byte) { return first_byte >> 4 == static_cast<int>(mqtt::PacketType::kConnect); }
+absl::Status CheckList(const mqtt::Frame& frame, mqtt::ProtocolVersion version) {
+  const std::size_t bytes = ListBytes(frame, version);
+  if (bytes <= kMaximumListBytes) return absl::OkStatus();
+  return mqtt::StatusFrom(ReasonCode::kQuotaExceeded,
+                          absl::StrCat("the properties or Topic Filters of a packet have ", bytes,
+                                       " bytes; this broker takes ", kMaximumListBytes));
+}
 
 absl::Status NotAConnect() { return mqtt::StatusFrom(ReasonCode::kProtocolError, "the first packet is not a CONNECT"); }
 
@@ -58,15 +80,18 @@ ServerConnection::~ServerConnection() {
   if (session_ != nullptr) session_->Detach();
 }
 
-void ServerConnection::OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint now) {
+void ServerConnection::OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint now, bool in_turn) {
   if (finished()) return;
+  last_read_ = bytes.size();
   core_.counters.bytes_received.Add(bytes.size());
   if (state_ == State::kAwaitingConnect && frames_.tail_bytes() == 0 &&
       !IsConnect(static_cast<std::uint8_t>(bytes.front()))) {
     return Refuse(NotAConnect(), now);  // Whatever it speaks, it may not be long enough for a packet.
   }
   frames_.Feed(bytes);
-  HandleFrames(now);
+  if (in_turn) return HandleFrames(now);
+  unfinished_ = true;
+  KeepTail(now);
 }
 
 void ServerConnection::Continue(mqtt::TimePoint now) {
@@ -75,7 +100,7 @@ void ServerConnection::Continue(mqtt::TimePoint now) {
 
 void ServerConnection::HandleFrames(mqtt::TimePoint now) {
   core_.now = now;
-  core_.work = 0;
+  const std::size_t before = core_.work;
   unfinished_ = false;
   while (!finished()) {
     const auto frame = frames_.Next();
@@ -89,6 +114,7 @@ void ServerConnection::HandleFrames(mqtt::TimePoint now) {
     unfinished_ = true;
     break;
   }
+  if (core_.work - before >= kCostly) costly_until_ = now + kCostlyFor;
   KeepTail(now);
 }
 
@@ -101,7 +127,7 @@ void ServerConnection::KeepTail(mqtt::TimePoint now) {
   if (finished()) frames_ = mqtt::FrameBuffer(0);
   frames_.Keep();
   const std::size_t before = UnfinishedPackets::bytes(*this);
-  core_.unfinished.Set(*this, frames_.tail_bytes(), unfinished_);
+  core_.unfinished.Set(*this, frames_.tail_bytes(), unfinished_ && frames_.tail_bytes() <= last_read_);
   if (frames_.tail_bytes() <= before) return;
   if (UnfinishedPackets::Packet* surplus = core_.unfinished.Surplus(*this)) surplus->GiveUp(now);
 }
@@ -122,11 +148,7 @@ void ServerConnection::HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now
   core_.work += kWorkPerPacket + frame.body.size() / kBytesPerWork;
   const absl::Status status = [&] {
     if (state_ == State::kAwaitingConnect) return HandleFirst(frame, now);
-    if (IsListOfFilters(frame.first_byte) && frame.body.size() > kMaximumListBytes) {
-      return mqtt::StatusFrom(ReasonCode::kQuotaExceeded,
-                              absl::StrCat("a list of Topic Filters has ", frame.body.size(),
-                                           " bytes; this broker takes ", kMaximumListBytes, " in a packet"));
-    }
+    if (absl::Status listed = CheckList(frame, terms_.peer.version); !listed.ok()) return listed;
     auto packet = mqtt::DecodePacket(frame, mqtt::Sender::kClient, terms_.peer.version);
     return packet.ok() ? HandlePacket(*packet, now) : packet.status();
   }();

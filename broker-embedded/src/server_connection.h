@@ -42,16 +42,21 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   ServerConnection(BrokerCore& core, Waker& waker, std::string peer, mqtt::TimePoint now);
   ~ServerConnection() override;
 
-  void OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint now);
+  // `in_turn`: else they are only kept, for Continue().
+  void OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint now, bool in_turn = true);
   void OnStreamEnd(const absl::Status& why, mqtt::TimePoint now);
   void OnDeadline(mqtt::TimePoint now);
 
-  // Whether OnBytes() has left whole packets for a later turn, because those before
-  // them cost much: Continue() then. Others get their turn meanwhile.
+  // Whether OnBytes() has left something for a later turn, because it was none or what
+  // came before cost much: Continue() then. Others get their turn meanwhile.
   bool unfinished() const { return unfinished_ && !finished(); }
   // ... and those only after OnWritten(): it reads too few of our answers.
   bool choked() const { return unfinished() && AnswersPileUp(); }
   void Continue(mqtt::TimePoint now);
+
+  // Whether what it sends has cost much lately: it comes after those of whom that is
+  // not known.
+  bool costly(mqtt::TimePoint now) const { return now < costly_until_; }
 
   // What is to be written next; see PacketWriter.
   void Collect(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather);
@@ -145,7 +150,9 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   bool abandoned_ = false;
   bool reading_paused_ = false;
   bool unfinished_ = false;
-  bool resumed_ = false;  // The session was there before.
+  mqtt::TimePoint costly_until_{};
+  std::size_t last_read_ = 0;  // Bytes.
+  bool resumed_ = false;       // The session was there before.
   mqtt::FrameBuffer frames_;
   PacketWriter writer_;
 

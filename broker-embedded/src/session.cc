@@ -41,7 +41,8 @@ void Session::Detach() {
 
 bool Session::WantsRetained(const Delivery& delivery) const {
   constexpr std::size_t kAhead = 1000;  // In the queue, for one write after the other.
-  return Listens() && outbox_.waiting_messages() < kAhead && outbox_.HasRoomFor(delivery) && !core_.budget.exhausted();
+  return Listens() && outbox_.waiting_messages() < kAhead && outbox_.HasRoomFor(delivery) &&
+         outbox_.HasMemoryFor(delivery, false);
 }
 
 void Session::AddUnreleased(mqtt::PacketId packet_id) {

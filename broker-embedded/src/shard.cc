@@ -120,7 +120,10 @@ bool Shard::MakeRoom() {
 void Shard::Remove(Link& link) {
   deadlines_.Cancel(link);
   if (link.paused) std::erase(paused_, &link);
-  if (link.waiting) std::erase(unfinished_, &link);
+  if (link.waiting) {
+    std::erase(waiting_, &link);
+    std::erase(waiting_costly_, &link);
+  }
   const std::size_t index = link.index;
   std::swap(links_[index], links_.back());
   links_[index]->index = index;
@@ -169,29 +172,45 @@ void Shard::OnPublished(Link& link) {
   resume_timer_->Arm(Now() + kLongestPause, [this] { ResumeAll(); });
 }
 
+bool Shard::HasTurn(const Link& link) const {
+  if (core_.work >= BrokerCore::kWorkPerTurn) return false;
+  return waiting_costly_.empty() || !link.connection().costly(Now());
+}
+
 // Comes again behind what is ready to run: the others' reads and writes.
 void Shard::OnUnfinished(Link& link) {
   if (link.waiting || stopped()) return;
   link.waiting = true;
-  unfinished_.push_back(&link);
-  if (unfinished_.size() == 1) PostContinue();
+  PostContinue();
+  (link.connection().costly(Now()) ? waiting_costly_ : waiting_).push_back(&link);
 }
 
 void Shard::PostContinue() {
-  asio::post(executor_, [self = shared_from_this()] { self->ContinueNext(); });
+  if (std::exchange(continue_posted_, true)) return;
+  asio::post(executor_, [self = shared_from_this()] { self->ContinueTurn(); });
 }
 
-// One at a time: what the others send is read between any two.
-void Shard::ContinueNext() {
-  if (stopped() || unfinished_.empty()) return;
-  Link& link = *unfinished_.front();
-  unfinished_.erase(unfinished_.begin());
-  const bool more = !unfinished_.empty();
+// A turn for those who wait, and one for a single costly one: however many of those
+// there are, the others wait for one at most.
+void Shard::ContinueTurn() {
+  continue_posted_ = false;
+  if (stopped()) return;
+  core_.work = 0;
+  for (std::size_t left = waiting_.size(); left > 0 && core_.work < BrokerCore::kWorkPerTurn; --left) {
+    ContinueNext(waiting_);
+  }
+  core_.work = 0;
+  if (!waiting_costly_.empty()) ContinueNext(waiting_costly_);
+  ArmTimer();
+  if (AnyWaits()) PostContinue();
+}
+
+void Shard::ContinueNext(std::deque<Link*>& queue) {
+  Link& link = *queue.front();
+  queue.pop_front();
   link.waiting = false;
   link.Continue(Now());
   Schedule(link);
-  ArmTimer();
-  if (more) PostContinue();
 }
 
 void Shard::ResumeAll() {
@@ -273,7 +292,8 @@ void Shard::StopNow() {
   links_.clear();
   awake_.clear();
   paused_.clear();
-  unfinished_.clear();
+  waiting_.clear();
+  waiting_costly_.clear();
   timer_ = nullptr;
   resume_timer_ = nullptr;
 }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,7 +25,8 @@ namespace mqttrpc::broker {
 // The sans-I/O core on an executor that runs one handler at a time. During a turn
 // connections only fill queues; at its end each one that has something to say is
 // written to once. A turn is what the executor runs until it comes to the posted
-// Flush(): under load that is many reads, without load it is one.
+// Flush(): under load that is many reads, without load it is one. Once a turn has had
+// its share of work, what is read only waits for the next.
 class Shard final : private LinkHost, public std::enable_shared_from_this<Shard> {
  public:
   Shard(asio::any_io_executor executor, const BrokerOptions& options);
@@ -55,6 +57,8 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
 
  private:
   mqtt::TimePoint Now() const override { return core_.options.environment.clock->Now(); }
+  bool HasTurn(const Link& link) const override;
+  std::size_t ReadRoom() const override { return core_.unfinished.ReadRoom(); }
   void OnAwake(Link& link) override;
   void OnPublished(Link& link) override;
   void OnUnfinished(Link& link) override;
@@ -68,8 +72,10 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   void ArmTimer();
   void OnTimer();
   void ResumeAll();
+  bool AnyWaits() const { return !waiting_.empty() || !waiting_costly_.empty(); }
   void PostContinue();
-  void ContinueNext();
+  void ContinueTurn();
+  void ContinueNext(std::deque<Link*>& queue);
   bool MakeRoom();
   void DisconnectAll();
   void StopTurn(int turns_left, absl::AnyInvocable<void()> done);
@@ -88,9 +94,11 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   std::vector<Link*> awake_;
   std::vector<Link*> flushing_;
   std::vector<Link*> paused_;
-  std::vector<Link*> unfinished_;
+  std::deque<Link*> waiting_;         // For their turn.
+  std::deque<Link*> waiting_costly_;  // The same; the others come first.
   std::vector<std::span<const std::byte>> gather_;
   bool flush_posted_ = false;
+  bool continue_posted_ = false;
   mqtt::DeadlineQueue deadlines_;
   std::unique_ptr<mqtt::Timer> timer_;
   mqtt::TimePoint timer_armed_for_ = mqtt::kNever;

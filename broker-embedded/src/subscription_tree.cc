@@ -94,7 +94,7 @@ bool SubscriptionTree::Unsubscribe(Subscriber& subscriber, std::string_view topi
 }
 
 void SubscriptionTree::RemoveAll(Subscriber& subscriber) {
-  subscriber.shares_.clear();  // Or each would be looked for among all.
+  subscriber.shares_.clear();
   for (auto& [filter, subscription] : subscriber.subscriptions_) {
     Remove(subscription);
     Charge(subscriber, -CostOf(filter));
@@ -188,6 +188,7 @@ void SubscriptionTree::Insert(Subscription& subscription, std::string_view topic
     subscription.group = &group;
     subscription.position = group.members_.size();
     group.members_.push_back(&subscription);
+    subscription.share_position = subscription.subscriber->shares_.size();
     subscription.subscriber->shares_.push_back(&subscription);
     return;
   }
@@ -206,7 +207,11 @@ void SubscriptionTree::Remove(Subscription& subscription) {
   } else {
     ShareGroup& group = *subscription.group;
     SwapRemove(group.members_, subscription.position, move_subscription);
-    std::erase(subscription.subscriber->shares_, &subscription);
+    auto& shares = subscription.subscriber->shares_;
+    if (!shares.empty()) {  // Else RemoveAll() has forgotten all.
+      SwapRemove(shares, subscription.share_position,
+                 [](Subscription& moved, std::size_t to) { moved.share_position = to; });
+    }
     if (group.members_.empty()) {
       if (on_group_end_) on_group_end_(group);
       groups_.erase(group.id());
@@ -241,7 +246,7 @@ void SubscriptionTree::Visit(const TreeNode& node, MatchSink& sink) {
   for (const auto& group : node.groups) sink.OnShareGroup(*group);
 }
 
-std::size_t SubscriptionTree::Match(std::string_view topic_name, MatchSink& sink) {
+std::size_t SubscriptionTree::Match(std::string_view topic_name, MatchSink& sink, std::size_t most) {
   if (const auto found = exact_.find(topic_name); found != exact_.end()) Visit(*found->second, sink);
   if (trie_nodes_ == 0) return 1;
   // All trie nodes that the levels so far lead to, level by level.
@@ -252,6 +257,7 @@ std::size_t SubscriptionTree::Match(std::string_view topic_name, MatchSink& sink
   for (bool more = true; !active_.empty() && TakeLevel(topic_name, more, level);) {
     next_.clear();
     visited += active_.size();
+    if (visited > most) return visited;
     for (TreeNode* node : active_) {
       if (wildcards_apply && node->hash) Visit(*node->hash, sink);
       if (wildcards_apply && node->plus) next_.push_back(node->plus.get());
@@ -263,6 +269,8 @@ std::size_t SubscriptionTree::Match(std::string_view topic_name, MatchSink& sink
     active_.swap(next_);
     wildcards_apply = true;
   }
+  visited += active_.size();
+  if (visited > most) return visited;
   for (TreeNode* node : active_) {
     Visit(*node, sink);
     if (node->hash) Visit(*node->hash, sink);  // "a/#" is for "a" too (4.7.1.2).

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -48,7 +49,8 @@ struct Subscription {
  private:
   friend class SubscriptionTree;
   struct TreeNode* node = nullptr;
-  std::size_t position = 0;  // Among the node's or the group's.
+  std::size_t position = 0;        // Among the node's or the group's.
+  std::size_t share_position = 0;  // Among its subscriber's shares().
 };
 
 // Derive from it to subscribe. SubscriptionTree::RemoveAll() it before it goes.
@@ -105,8 +107,10 @@ class SubscriptionTree {
   void RemoveAll(Subscriber& subscriber);
 
   // Calls `sink` once for each matching subscription or share group. Allocates
-  // nothing once its scratch space has grown. Returns how many nodes it looked at.
-  std::size_t Match(std::string_view topic_name, MatchSink& sink);
+  // nothing once its scratch space has grown. Returns how many nodes it looked at; more
+  // than `most` means that it gave up, and `sink` has not seen all.
+  std::size_t Match(std::string_view topic_name, MatchSink& sink,
+                    std::size_t most = std::numeric_limits<std::size_t>::max());
 
   // Null if the group is gone.
   ShareGroup* FindGroup(ShareGroupId id) const;

@@ -1,4 +1,5 @@
-// Packets of which only a part has arrived.
+// What has arrived and was not handled yet: parts of packets, and whole ones that wait
+// for their turn.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +14,9 @@
 namespace mqttrpc::broker {
 
 // What has arrived of a packet is memory of all, before anyone knows what it is. While
-// all unfinished packets together have more than their share, the largest gives way
-// (docs/decisions/0010-large-packets.md). One shard's thread.
+// all parts together have more than a quarter of it, the largest gives way
+// (docs/decisions/0010-large-packets.md). What waits for its turn is bounded by reading
+// less at once: a share of what a sixteenth of it has left. One shard's thread.
 class UnfinishedPackets {
  public:
   // A connection's one. Must be Set() to 0 before it goes.
@@ -30,6 +32,7 @@ class UnfinishedPackets {
    private:
     friend class UnfinishedPackets;
     std::size_t bytes_ = 0;
+    bool waits_ = false;
     std::uint64_t key_ = 0;  // Among large_; 0: not there.
   };
 
@@ -37,14 +40,15 @@ class UnfinishedPackets {
   UnfinishedPackets(const UnfinishedPackets&) = delete;
   UnfinishedPackets& operator=(const UnfinishedPackets&) = delete;
 
-  // `packet` has come to `bytes`. `whole`: those are packets that wait for their turn,
-  // which are not more than one read.
-  void Set(Packet& packet, std::size_t bytes, bool whole) {
-    budget_.Give(packet.bytes_);
-    budget_.Take(bytes);
-    total_ = total_ - packet.bytes_ + bytes;
+  // `packet` has come to `bytes`. `waits`: for its turn, and is not more than one read.
+  void Set(Packet& packet, std::size_t bytes, bool waits) {
+    budget_.GiveArriving(packet.bytes_);
+    budget_.TakeArriving(bytes);
+    TotalFor(packet) -= packet.bytes_;
     packet.bytes_ = bytes;
-    const bool large = bytes > kSmall && !whole;
+    packet.waits_ = waits;
+    TotalFor(packet) += bytes;
+    const bool large = bytes > kSmall && !waits;
     if (large == (packet.key_ != 0)) return;
     if (large) {
       packet.key_ = ++last_key_;
@@ -57,19 +61,30 @@ class UnfinishedPackets {
   // Which has to go, now that `packet` has grown: the largest, the oldest of those. Null
   // if none has. Small ones never have to.
   Packet* Surplus(const Packet& packet) const {
-    if (packet.key_ == 0 || !(total_ > budget_.limit() / 4 || budget_.exhausted())) return nullptr;
+    if (packet.key_ == 0 || !(parts_ > budget_.limit() / 4 || budget_.exhausted())) return nullptr;
     return std::max_element(large_.begin(), large_.end(),
                             [](const auto& a, const auto& b) { return a.second->bytes_ < b.second->bytes_; })
         ->second;
+  }
+
+  // How much of a stream to read at once, in bytes.
+  std::size_t ReadRoom() const {
+    const std::size_t most = budget_.limit() / 16;
+    return std::clamp((most - std::min(waiting_, most)) / 16, kLeastRead, kMostRead);
   }
 
   static std::size_t bytes(const Packet& packet) { return packet.bytes_; }
 
  private:
   static constexpr std::size_t kSmall = 4 * 1024;
+  static constexpr std::size_t kLeastRead = 512;
+  static constexpr std::size_t kMostRead = 64 * 1024;
+
+  std::size_t& TotalFor(const Packet& packet) { return packet.waits_ ? waiting_ : parts_; }
 
   MemoryBudget& budget_;
-  std::size_t total_ = 0;
+  std::size_t parts_ = 0;
+  std::size_t waiting_ = 0;
   std::map<std::uint64_t, Packet*> large_;  // In the order they began.
   std::uint64_t last_key_ = 0;
 };

@@ -58,6 +58,12 @@ class InFlight {
 
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
+
+  // How many identifiers, used or not, lie between the oldest in use and the newest:
+  // what it takes, in places of kBytesPerPlace.
+  std::size_t places() const { return slots_.size(); }
+  static constexpr std::size_t kBytesPerPlace = sizeof(std::optional<T>);
+
   bool full() const { return slots_.size() >= maximum_run_; }  // Add() would find no identifier.
 
  private:

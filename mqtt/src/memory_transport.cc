@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <mutex>
 #include <utility>
@@ -61,8 +62,22 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
     bool paused = false;
     bool writing = false;  // A Write() waits for its OnWritten().
     bool awake = false;    // A Turn() is posted.
-    std::string inbox;     // Written by the other end, not yet read.
+    std::string inbox;     // Written by the other end.
+    std::size_t read = 0;  // How much of it was read.
     std::string reading;   // What OnBytes is looking at; keeps its memory for the next time.
+
+    std::size_t unread() const { return inbox.size() - read; }
+
+    // Moves up to `most` unread bytes to `reading`.
+    void Take(std::size_t most) {
+      if (read == 0 && inbox.size() <= most) return std::swap(reading, inbox);
+      const std::size_t size = std::min(most, unread());
+      reading.assign(inbox, read, size);
+      read += size;
+      if (2 * read < inbox.size()) return;
+      inbox.erase(0, read);
+      read = 0;
+    }
   };
 
   End& Other(int side) { return ends_[1 - side]; }
@@ -74,14 +89,15 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
     end.state = state;
     end.handler = nullptr;
     end.inbox.clear();
+    end.read = 0;
     WakeLocked(1 - side);
   }
 
   bool WrittenLocked(int side) {
-    return ends_[side].writing && Other(side).state == State::kOpen && Other(side).inbox.size() <= kBufferBytes;
+    return ends_[side].writing && Other(side).state == State::kOpen && Other(side).unread() <= kBufferBytes;
   }
-  bool ReadableLocked(int side) { return !ends_[side].paused && !ends_[side].inbox.empty(); }
-  bool OverLocked(int side) { return ends_[side].inbox.empty() && Other(side).state != State::kOpen; }
+  bool ReadableLocked(int side) { return !ends_[side].paused && ends_[side].unread() > 0; }
+  bool OverLocked(int side) { return ends_[side].unread() == 0 && Other(side).state != State::kOpen; }
 
   // Posts a turn for `side` if it has something to be told.
   void WakeLocked(int side) {
@@ -105,7 +121,10 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
       lock.unlock();
       handler->OnWritten();
     } else if (ReadableLocked(side)) {
-      std::swap(end.reading, end.inbox);
+      lock.unlock();
+      const std::size_t most = handler->MaximumRead();
+      lock.lock();
+      end.Take(most);
       WakeLocked(1 - side);
       lock.unlock();
       handler->OnBytes(std::as_bytes(std::span(end.reading)));

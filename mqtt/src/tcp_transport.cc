@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
@@ -133,11 +134,12 @@ class Stream : public std::enable_shared_from_this<Stream> {
     Scratch scratch;
     for (int i = 0; i < kReadsPerTurn && WantsBytes(); ++i) {
       asio::error_code error;
-      const std::size_t size = socket_.read_some(asio::buffer(scratch.data(), kScratchBytes), error);
+      const std::size_t room = lingering_ ? kScratchBytes : std::min(handler_->MaximumRead(), kScratchBytes);
+      const std::size_t size = socket_.read_some(asio::buffer(scratch.data(), room), error);
       if (error == asio::error::would_block || error == asio::error::try_again) return;
       if (error) return ReportClosed(error);
       if (handler_ != nullptr) handler_->OnBytes(std::span(scratch.data(), size));
-      if (size < kScratchBytes) return;
+      if (size < room) return;
     }
   }
 

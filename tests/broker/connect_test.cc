@@ -76,6 +76,9 @@ TEST_F(BrokerConnectTest, GivesResponseInformationToThoseWhoAsk) {  // MQTT 4.10
   mqtt::Connect connect = ConnectAs("backend-7");
   connect.properties = properties;
   EXPECT_EQ(Answer(connect).properties.Get(property::kResponseInformation), "rpc1/r/backend-7");
+  const std::string long_id(65'535, 'x');  // With the prefix it is no string of MQTT any more.
+  connect.client_id = long_id;
+  EXPECT_FALSE(Answer(connect).properties.Has(mqtt::PropertyId::kResponseInformation));
   connect.client_id = "a/+/b";  // It would name other clients' inboxes.
   EXPECT_FALSE(Answer(connect).properties.Has(mqtt::PropertyId::kResponseInformation));
 }

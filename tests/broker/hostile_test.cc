@@ -53,6 +53,35 @@ TEST_F(BrokerHostileTest, AnswersEveryMistakeWithItsReasonCode) {
   ExpectServing();
 }
 
+// Each entry costs far more than its bytes.
+TEST_F(BrokerHostileTest, RefusesListsOfMoreThanAMebibyte) {
+  constexpr std::size_t kTooMany = 300'000;
+  mqtt::Properties properties;
+  for (std::size_t i = 0; i < kTooMany; ++i) properties.Add(mqtt::property::kUserProperty, {"", ""});
+  mqtt::Publish publish = PublishOf("t", "x", 1);
+  publish.properties = properties;
+  mqtt::Subscribe subscribe;
+  subscribe.packet_id = 1;
+  subscribe.entries.resize(kTooMany);
+  for (auto& entry : subscribe.entries) entry.topic_filter = "a";
+  for (const mqtt::Packet& packet : {mqtt::Packet(publish), mqtt::Packet(subscribe)}) {
+    auto client = Connected("me");
+    Send(*client, packet);
+    ExpectDisconnected(*client, ReasonCode::kQuotaExceeded);
+  }
+  ExpectServing();
+}
+
+TEST_F(BrokerHostileTest, TakesAMebibyteOfProperties) {
+  mqtt::Properties properties;
+  for (int i = 0; i < 200'000; ++i) properties.Add(mqtt::property::kUserProperty, {"", ""});
+  mqtt::Publish publish = PublishOf("t", std::string(2'000'000, 'x'), 1);
+  publish.properties = properties;
+  auto client = Connected("me");
+  Send(*client, publish);
+  EXPECT_FALSE(mqtt::IsError(client->Next<mqtt::PubAck>().reason_code));
+}
+
 // MQTT 3 has no words for a mistake: the stream is closed. Before CONNACK there is a
 // return code for a version that is not known, and for some other reasons.
 TEST_F(BrokerHostileTest, ClosesOnEveryMistakeOfMqtt3) {

@@ -220,7 +220,7 @@ TEST_F(OutboxTest, CountsExpiryDownAndDropsTheExpired) {  // MQTT-3.3.2-5, MQTT-
 TEST_F(OutboxTest, CutsOneWriteToWhatASystemCallTakes) {
   limits_ = Outbox::Limits(1000, 10'000'000);
   const Delivery large = DeliveryOf(std::string(2'000, 'x'));
-  for (int i = 0; i < 100; ++i) ASSERT_EQ(outbox().Push(large), Outcome::kQueued);
+  for (int i = 0; i < 70; ++i) ASSERT_EQ(outbox().Push(large), Outcome::kQueued);
   std::size_t bytes = 0;
   int writes = 0;
   for (std::string piece = Written(); !piece.empty(); piece = Written()) {
@@ -228,7 +228,7 @@ TEST_F(OutboxTest, CutsOneWriteToWhatASystemCallTakes) {
     ++writes;
     EXPECT_LE(gather_.size(), 64u);
   }
-  EXPECT_EQ(bytes, 100 * PacketBytes(large, mqtt::ProtocolVersion::k5));
+  EXPECT_EQ(bytes, 70 * PacketBytes(large, mqtt::ProtocolVersion::k5));
   EXPECT_GT(writes, 1);
 }
 
@@ -238,6 +238,37 @@ TEST_F(OutboxTest, ForgetsPubAcksThatTheClientMayHaveSeen) {
   EXPECT_EQ(writer().unsent_pub_acks(), 2u);
   Written();
   EXPECT_EQ(writer().unsent_pub_acks(), 0u);
+}
+
+// One that is not acknowledged makes all behind it take their places.
+TEST_F(OutboxTest, ChargesThePlacesOfIdentifiersThatWereEnded) {
+  constexpr mqtt::PacketId kMessages = 90;
+  for (int i = 0; i < kMessages; ++i) outbox().Push(DeliveryOf("", QoS::kAtLeastOnce));
+  while (!Written().empty()) {
+  }
+  for (mqtt::PacketId id = 2; id <= kMessages; ++id) outbox().OnPubAck(id);
+  EXPECT_GT(budget_.used(), kMessages * sizeof(Delivery));
+  outbox().OnPubAck(1);
+}
+
+TEST_F(OutboxTest, LeavesFewPlacesUnusedWhenMemoryIsShort) {
+  constexpr std::size_t kElsewhere = 700'000;
+  const auto send_all_but_the_first = [&] {
+    outbox().Push(DeliveryOf("", QoS::kAtLeastOnce));
+    Written();
+    for (mqtt::PacketId id = 2; id < 90 && outbox().HasWindowFor(1); ++id) {
+      outbox().Push(DeliveryOf("", QoS::kAtLeastOnce));
+      Written();
+      outbox().OnPubAck(id);
+    }
+  };
+  send_all_but_the_first();
+  EXPECT_TRUE(outbox().HasWindowFor(1));
+  budget_.Take(kElsewhere);
+  EXPECT_FALSE(outbox().HasWindowFor(1));
+  outbox().OnPubAck(1);
+  EXPECT_TRUE(outbox().HasWindowFor(1));
+  budget_.Give(kElsewhere);
 }
 
 TEST_F(OutboxTest, KeepsASharedMessageUntilTheLastOfItsWritesEnded) {

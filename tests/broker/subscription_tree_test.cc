@@ -140,6 +140,32 @@ TEST_F(SubscriptionTreeTest, TakesTheDeepestFilterThereMayBe) {
   EXPECT_THAT(Match(topic_name + "/x"), IsEmpty());
 }
 
+TEST_F(SubscriptionTreeTest, KnowsASubscribersSharesWhateverItLeaves) {
+  const std::vector<std::string> filters = {"$share/1/a", "$share/2/+", "$share/3/a", "$share/4/b"};
+  for (const std::string& filter : filters) Subscribe(a_, filter);
+  const auto groups = [&] {
+    std::vector<ShareGroupId> ids;
+    for (const Subscription* share : a_.shares()) ids.push_back(share->group->id());
+    return ids;
+  };
+  EXPECT_THAT(groups(), UnorderedElementsAre(1, 2, 3, 4));
+  tree_.Unsubscribe(a_, filters[0]);
+  EXPECT_THAT(groups(), UnorderedElementsAre(2, 3, 4));
+  tree_.Unsubscribe(a_, filters[3]);
+  tree_.Unsubscribe(a_, filters[1]);
+  EXPECT_THAT(groups(), ElementsAre(3));
+  Subscribe(a_, filters[0]);
+  EXPECT_THAT(groups(), UnorderedElementsAre(3, 5));
+}
+
+TEST_F(SubscriptionTreeTest, GivesUpBeyondSoManyNodes) {
+  for (const char* filter : {"+/+/+", "a/+/+", "a/b/+", "a/b/c"}) Subscribe(a_, filter);
+  Recorder recorder;
+  const std::size_t all = tree_.Match("a/b/c", recorder);
+  EXPECT_EQ(tree_.Match("a/b/c", recorder, all), all);
+  EXPECT_GT(tree_.Match("a/b/c", recorder, 3), 3u);
+}
+
 // A small alphabet, so that much matches.
 std::string RandomTopic(std::mt19937& random, bool filter) {
   static constexpr const char* kLevels[] = {"a", "b", "", "$x", "+", "+"};

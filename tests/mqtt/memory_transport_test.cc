@@ -66,6 +66,19 @@ TEST_F(MemoryTransportTest, APausedReaderHoldsBackAWriterBeyondTheBuffer) {
   EXPECT_EQ(at_far_.received, large);
 }
 
+TEST_F(MemoryTransportTest, BringsNoMoreAtOnceThanTheReaderWants) {
+  Start();
+  at_far_.maximum_read = 3;
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += std::to_string(i);
+  WriteText(*near_, text);
+  Run();
+  WriteText(*near_, "and more");
+  Run();
+  EXPECT_EQ(at_far_.received, text + "and more");
+  EXPECT_EQ(at_far_.largest_read, 3u);
+}
+
 TEST_F(MemoryTransportTest, CloseDeliversWhatWasWrittenThenEndsInOrder) {
   Start();
   WriteText(*near_, "goodbye");

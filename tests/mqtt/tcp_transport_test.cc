@@ -73,6 +73,15 @@ TEST_F(TcpTransportTest, ReadsMoreThanItsScratchBufferAndItsFairShareHold) {
   EXPECT_EQ(recorder_.received, sent);
 }
 
+TEST_F(TcpTransportTest, BringsNoMoreAtOnceThanTheReaderWants) {
+  const std::string sent(10'000, 'x');
+  recorder_.maximum_read = 512;
+  transport_->Start(recorder_);
+  asio::write(peer_, asio::buffer(sent));
+  ASSERT_TRUE(RunUntil([&] { return recorder_.received.size() == sent.size(); }));
+  EXPECT_EQ(recorder_.largest_read, 512u);
+}
+
 TEST_F(TcpTransportTest, WritesAGatherOfManyPiecesWholeAndInOrder) {
   transport_->Start(recorder_);
   std::vector<std::string> pieces;

@@ -1,7 +1,10 @@
 // Remembers what a transport tells it.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -11,6 +14,8 @@ namespace mqttrpc::test {
 
 struct StreamRecorder final : mqtt::Transport::Handler {
   std::string received;
+  std::size_t maximum_read = std::numeric_limits<std::size_t>::max();
+  std::size_t largest_read = 0;
   int written = 0;
   std::optional<absl::Status> closed;
   std::function<void()> on_bytes;    // Called after they were recorded, if set.
@@ -19,8 +24,10 @@ struct StreamRecorder final : mqtt::Transport::Handler {
 
   void OnBytes(std::span<const std::byte> bytes) override {
     received.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    largest_read = std::max(largest_read, bytes.size());
     if (on_bytes) on_bytes();
   }
+  std::size_t MaximumRead() const override { return maximum_read; }
   void OnWritten() override {
     ++written;
     if (on_written) on_written();

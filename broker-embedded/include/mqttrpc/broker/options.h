@@ -94,7 +94,8 @@ struct BrokerOptions {
   std::size_t maximum_queued_messages = 10'000;
   std::size_t maximum_queued_bytes = 16 * 1024 * 1024;
 
-  // The same for all clients together, in bytes.
+  // The same for all clients together, in bytes; none of them may have more than a share
+  // of what is left of it (docs/broker.md).
   std::size_t maximum_total_queued_bytes = 256 * 1024 * 1024;
 
   // Response Information for a client that asks: this, then its client id (4.10.1).

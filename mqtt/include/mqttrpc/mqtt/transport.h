@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,6 +30,10 @@ class Transport {
     // `bytes` were read; they are borrowed for the call only, so an idle stream
     // needs no buffer. Never empty.
     virtual void OnBytes(std::span<const std::byte> bytes) = 0;
+
+    // The most that the next OnBytes() is to bring, in bytes; at least 1. Asked before
+    // each read: what is not wanted yet stays with the peer.
+    virtual std::size_t MaximumRead() const { return std::numeric_limits<std::size_t>::max(); }
 
     // The last Write() was taken whole: its buffers are free, the next may follow.
     virtual void OnWritten() = 0;

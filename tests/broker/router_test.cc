@@ -1,0 +1,134 @@
+#include "router.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace mqttrpc::broker {
+namespace {
+
+using mqtt::QoS;
+
+// A member that says how much it can take, and counts.
+struct Member final : RouteTarget {
+  Outbox::Outcome Deliver(Delivery) override {
+    ++delivered;
+    return Outbox::Outcome::kQueued;
+  }
+  std::optional<std::size_t> LoadFor(const Delivery&) const override {
+    ++asked;
+    return delivered < room ? std::optional(delivered) : std::nullopt;
+  }
+  void DeliverHeld(Delivery) override { ++delivered; }
+  bool Listens() const override { return true; }
+
+  std::size_t room = 1'000'000;
+  std::size_t delivered = 0;
+  mutable std::size_t asked = 0;
+};
+
+class RouterTest : public ::testing::Test {
+ protected:
+  ~RouterTest() override {
+    for (const auto& member : members_) router_.subscriptions().RemoveAll(*member);
+  }
+
+  Member& NewMember() { return *members_.emplace_back(std::make_unique<Member>()); }
+  void Subscribe(Member& member, std::string_view topic_filter) {
+    SubscriptionOptions options;
+    options.qos = QoS::kAtLeastOnce;
+    router_.subscriptions().Subscribe(member, topic_filter, options);
+  }
+  MessageRef MessageTo(std::string_view topic_name) {
+    mqtt::Publish publish;
+    publish.qos = QoS::kAtLeastOnce;
+    return SharedMessage::Copy(budget_, publish, topic_name, {});
+  }
+  std::size_t asked() const {
+    std::size_t sum = 0;
+    for (const auto& member : members_) sum += member->asked;
+    return sum;
+  }
+
+  MemoryBudget budget_{100'000'000};
+  Counters counters_;
+  std::vector<std::unique_ptr<Member>> members_;
+  Router router_{Outbox::Limits(100'000, 10'000'000), budget_, counters_};
+};
+
+TEST_F(RouterTest, GivesEachMessageToTheMemberWithTheLeastToDo) {
+  for (int i = 0; i < 10; ++i) Subscribe(NewMember(), "$share/g/t");
+  members_[3]->delivered = 5;
+  const MessageRef message = MessageTo("t");
+  for (int i = 0; i < 90; ++i) router_.Route(message, nullptr);
+  for (const auto& member : members_) {
+    EXPECT_GE(member->delivered, 9u);
+    EXPECT_LE(member->delivered, 10u);
+  }
+}
+
+// Thousands of members times thousands of messages would hold all others up.
+TEST_F(RouterTest, AsksThoseWhoCanTakeNothingOnceForAllThatAMemberLeaves) {
+  constexpr std::size_t kMembers = 1'000;
+  constexpr std::size_t kMessages = 2'000;
+  for (std::size_t i = 0; i < kMembers; ++i) {
+    Subscribe(NewMember(), "$share/g/t");
+    members_.back()->room = i % 100 == 0 ? kMessages : 0;
+  }
+  std::vector<Delivery> left;
+  for (std::size_t i = 0; i < kMessages; ++i) {
+    left.emplace_back(MessageTo("t"), QoS::kAtLeastOnce);
+    left.back().group = members_[0]->shares()[0]->group->id();
+  }
+  router_.Redistribute(std::move(left));
+  for (std::size_t i = 0; i < kMembers; i += 100) EXPECT_EQ(members_[i]->delivered, kMessages / 10);
+  EXPECT_LT(asked(), kMembers + 20 * kMessages);
+}
+
+TEST_F(RouterTest, KeepsWithTheGroupWhatNobodyCanTake) {
+  for (int i = 0; i < 5; ++i) {
+    Subscribe(NewMember(), "$share/g/t");
+    members_.back()->room = 3;
+  }
+  std::vector<Delivery> left;
+  for (int i = 0; i < 20; ++i) {
+    left.emplace_back(MessageTo("t"), QoS::kAtLeastOnce);
+    left.back().group = members_[0]->shares()[0]->group->id();
+  }
+  router_.Redistribute(std::move(left));
+  for (const auto& member : members_) EXPECT_EQ(member->delivered, 3u);
+  EXPECT_EQ(members_[0]->shares()[0]->group->backlog().size(), 5u);
+}
+
+// Filters with "+" or "a" at each of `levels` levels: all of them match a topic of "a"s.
+void SubscribeToAllMixtures(SubscriptionTree& tree, Subscriber& subscriber, int levels) {
+  for (unsigned bits = 1; bits < 1u << levels; ++bits) {
+    std::string topic_filter;
+    for (int level = 0; level < levels; ++level) topic_filter += (bits >> level & 1) != 0 ? "+/" : "a/";
+    topic_filter.pop_back();
+    tree.Subscribe(subscriber, topic_filter, {});
+  }
+}
+
+TEST_F(RouterTest, RefusesATopicThatLeadsToTooManyNodes) {
+  constexpr int kLevels = 14;
+  Member& member = NewMember();
+  SubscribeToAllMixtures(router_.subscriptions(), member, kLevels);
+  Subscribe(member, "$share/g/#");
+  std::string deep = "a";
+  for (int i = 1; i < kLevels; ++i) deep += "/a";
+  const Router::Result result = router_.Route(MessageTo(deep), nullptr);
+  EXPECT_EQ(result.matched, 1u);
+  EXPECT_EQ(result.dropped, 1u);
+  EXPECT_LT(result.work, 2 * Router::kMaximumNodes);
+  EXPECT_EQ(member.delivered, 0u);
+  EXPECT_EQ(counters_.Dropped(DropReason::kTooCostly).value(), 1u);
+
+  EXPECT_EQ(router_.Route(MessageTo("a/a/a"), nullptr).dropped, 0u);  // For the share group.
+  EXPECT_EQ(member.delivered, 1u);
+}
+
+}  // namespace
+}  // namespace mqttrpc::broker
