@@ -12,7 +12,7 @@ void Link::OnBytes(std::span<const std::byte> bytes) {
 void Link::Continue(mqtt::TimePoint now) {
   const std::uint64_t before = connection_.publishes_received();
   connection_.Continue(now);
-  if (!connection_.unfinished() && !paused) transport_->ResumeReading();
+  if (!connection_.unfinished() && !connection_.finished() && !paused) transport_->ResumeReading();
   AfterFrames(before);
 }
 
@@ -42,6 +42,7 @@ bool Link::Flush(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& g
   if (connection_.abandoned()) return false;
   connection_.Collect(now, gather);
   if (!gather.empty()) transport_->Write(gather);
+  if (connection_.scan_waits()) host_.OnUnfinished(*this);
   if (!connection_.finished()) return true;
   if (connection_.idle()) {
     transport_->Close();

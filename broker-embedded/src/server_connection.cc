@@ -74,7 +74,7 @@ ServerConnection::ServerConnection(BrokerCore& core, Waker& waker, std::string p
       last_packet_at_(now) {}
 
 ServerConnection::~ServerConnection() {
-  core_.unfinished.Set(*this, 0, false);
+  core_.unfinished.Set(*this, 0, 0);
   core_.budget.Give(alias_bytes_ + auth_connect_.size());
   // Finish() has left the session, unless nobody closed us: then nobody is told either.
   if (session_ != nullptr) session_->Detach();
@@ -95,7 +95,12 @@ void ServerConnection::OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint
 }
 
 void ServerConnection::Continue(mqtt::TimePoint now) {
-  if (!finished()) HandleFrames(now);
+  if (finished()) return;
+  if (std::exchange(scan_waits_, false)) {
+    scan_turn_ = true;
+    waker_.Wake();
+  }
+  if (unfinished() && !choked()) HandleFrames(now);
 }
 
 void ServerConnection::HandleFrames(mqtt::TimePoint now) {
@@ -127,7 +132,7 @@ void ServerConnection::KeepTail(mqtt::TimePoint now) {
   if (finished()) frames_ = mqtt::FrameBuffer(0);
   frames_.Keep();
   const std::size_t before = UnfinishedPackets::bytes(*this);
-  core_.unfinished.Set(*this, frames_.tail_bytes(), unfinished_ && frames_.tail_bytes() <= last_read_);
+  core_.unfinished.Set(*this, frames_.tail_bytes(), unfinished_ ? last_read_ : 0);
   if (frames_.tail_bytes() <= before) return;
   if (UnfinishedPackets::Packet* surplus = core_.unfinished.Surplus(*this)) surplus->GiveUp(now);
 }
@@ -136,7 +141,7 @@ void ServerConnection::GiveUp(mqtt::TimePoint now) {
   Refuse(mqtt::StatusFrom(ReasonCode::kQuotaExceeded, "too many large packets arrive at the same time; try again"),
          now);
   frames_ = mqtt::FrameBuffer(0);
-  core_.unfinished.Set(*this, 0, false);
+  core_.unfinished.Set(*this, 0, 0);
 }
 
 void ServerConnection::GiveWay(mqtt::TimePoint now) {
@@ -281,8 +286,8 @@ void ServerConnection::OnStreamEnd(const absl::Status& why, mqtt::TimePoint now)
 }
 
 void ServerConnection::Collect(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather) {
-  if (session_ != nullptr && !session_->retained_scans().empty() && core_.DeliverRetained(*session_, now)) {
-    waker_.Wake();
+  if (session_ != nullptr && !session_->retained_scans().empty()) {
+    scan_waits_ = !std::exchange(scan_turn_, false) || core_.DeliverRetained(*session_, now);
   }
   writer_.Collect(session_ == nullptr ? nullptr : &session_->outbox(), now, gather);
   if (session_ == nullptr || session_->shares().empty()) return;

@@ -52,6 +52,8 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   bool unfinished() const { return unfinished_ && !finished(); }
   // ... and those only after OnWritten(): it reads too few of our answers.
   bool choked() const { return unfinished() && AnswersPileUp(); }
+  // The same for retained messages that it has not looked at: Collect() found more.
+  bool scan_waits() const { return scan_waits_ && !finished(); }
   void Continue(mqtt::TimePoint now);
 
   // Whether what it sends has cost much lately: it comes after those of whom that is
@@ -152,6 +154,8 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   bool unfinished_ = false;
   mqtt::TimePoint costly_until_{};
   std::size_t last_read_ = 0;  // Bytes.
+  bool scan_waits_ = false;
+  bool scan_turn_ = false;  // The next Collect() may look at retained messages.
   bool resumed_ = false;       // The session was there before.
   mqtt::FrameBuffer frames_;
   PacketWriter writer_;

@@ -182,7 +182,8 @@ void Shard::OnUnfinished(Link& link) {
   if (link.waiting || stopped()) return;
   link.waiting = true;
   PostContinue();
-  (link.connection().costly(Now()) ? waiting_costly_ : waiting_).push_back(&link);
+  const bool costly = link.connection().scan_waits() || link.connection().costly(Now());
+  (costly ? waiting_costly_ : waiting_).push_back(&link);
 }
 
 void Shard::PostContinue() {

@@ -40,8 +40,10 @@ class UnfinishedPackets {
   UnfinishedPackets(const UnfinishedPackets&) = delete;
   UnfinishedPackets& operator=(const UnfinishedPackets&) = delete;
 
-  // `packet` has come to `bytes`. `waits`: for its turn, and is not more than one read.
-  void Set(Packet& packet, std::size_t bytes, bool waits) {
+  // `packet` has come to `bytes`. If they wait for their turn, `last_read` is what the
+  // last read has brought; else 0. More than that is a large packet still.
+  void Set(Packet& packet, std::size_t bytes, std::size_t last_read) {
+    const bool waits = last_read > 0 && bytes <= last_read + kSmall;
     budget_.GiveArriving(packet.bytes_);
     budget_.TakeArriving(bytes);
     TotalFor(packet) -= packet.bytes_;
