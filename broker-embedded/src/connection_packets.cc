@@ -67,14 +67,16 @@ absl::Status ServerConnection::OnPacket(const mqtt::Subscribe& subscribe, mqtt::
   mqtt::SubAck ack;
   ack.packet_id = subscribe.packet_id;  // MQTT-3.8.4-2
   ack.reason_codes.reserve(subscribe.entries.size());
+  bool shared = false;
   for (const mqtt::SubscribeEntry& entry : subscribe.entries) {  // MQTT-3.8.4-5, MQTT-3.8.4-6
     bool is_new = false;
     core_.work += WorkOf(entry.topic_filter);
     const ReasonCode code = AddSubscription(entry, identifier, is_new);
     ack.reason_codes.push_back(code);
-    const bool wants_retained = entry.retain_handling == 0 || (entry.retain_handling == 1 && is_new);
+    const bool is_share = entry.topic_filter.starts_with("$share/");
+    shared = shared || is_share;
+    const bool wants_retained = !is_share && (entry.retain_handling == 0 || (entry.retain_handling == 1 && is_new));
     if (mqtt::IsError(code) || !wants_retained) continue;  // MQTT-3.3.1-9 to MQTT-3.3.1-11
-    if (entry.topic_filter.starts_with("$share/")) continue;
     SubscriptionOptions granted;
     granted.qos = static_cast<mqtt::QoS>(code);
     granted.identifier = identifier;
@@ -95,7 +97,10 @@ absl::Status ServerConnection::OnPacket(const mqtt::Subscribe& subscribe, mqtt::
                                       " subscriptions from a client, Topic Filters of ",
                                       core_.options.maximum_topic_bytes, " bytes, and what its memory allows")
                        : std::string());
-  core_.router.Refill(*session_);
+  if (shared) {
+    core_.work += session_->shares().size();
+    core_.router.Refill(*session_);
+  }
   return absl::OkStatus();
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,7 +21,6 @@ class LinkHost {
  public:
   virtual mqtt::TimePoint Now() const = 0;
   virtual bool HasTurn(const Link& link) const = 0;  // Else it waits; see OnUnfinished().
-  virtual std::size_t ReadRoom() const = 0;          // Bytes to read at once.
   virtual void OnAwake(Link& link) = 0;              // Flush() it at the end of the turn.
   virtual void OnPublished(Link& link) = 0;          // It may have to be paused.
   virtual void OnUnfinished(Link& link) = 0;         // Continue() it in a later turn.
@@ -56,11 +56,11 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::Wak
   std::uint64_t serial = 0;  // In the order they came.
   std::size_t index = 0;     // Among its links.
   bool paused = false;
-  bool waiting = false;  // Among those to Continue().
+  std::optional<std::uint64_t> waits_with;  // Among those to Continue(): what had been served to it.
 
   // mqtt::Transport::Handler:
   void OnBytes(std::span<const std::byte> bytes) override;
-  std::size_t MaximumRead() const override { return host_.ReadRoom(); }
+  std::size_t MaximumRead() const override { return connection_.MaximumRead(); }
   void OnWritten() override;
   void OnClosed(absl::Status why) override;
 

@@ -40,7 +40,9 @@ class MemoryBudget {
 
   // Whether more of what lasts must be refused, and to one who holds so much of it: a
   // little everyone may have.
-  bool lasting_full() const { return kept() >= LastingMark(); }
+  bool lasting_full() const { return !HasRoomBelowMark(0); }
+  // The same without one message of `bytes` that has come just now.
+  bool HasRoomBelowMark(std::size_t bytes) const { return kept() < LastingMark() + bytes; }
   bool RefusesLasting(std::size_t held) const { return held >= kSmallHolding && lasting_full(); }
 
   // What a new session brings, its client id and its will: it may stay for days.
@@ -63,8 +65,8 @@ class MemoryBudget {
   std::size_t kept() const { return used_ - arriving_; }
   std::size_t LastingMark() const { return limit_ / 8 * 5; }
 
-  static constexpr std::size_t kSmallQueue = 64 * 1024;
-  static constexpr std::size_t kSmallHolding = 4 * 1024;
+  static constexpr std::size_t kSmallQueue = std::size_t{64} * 1024;
+  static constexpr std::size_t kSmallHolding = std::size_t{4} * 1024;
   static constexpr std::size_t kSmallSession = 512;
 
   const std::size_t limit_;

@@ -107,11 +107,12 @@ Outbox::Outcome Outbox::Refuse(Outcome outcome, DropReason reason) {
   return outcome;
 }
 
-// One message always is, for a client that takes it.
+// There is for one message, while the others leave room for what lasts: nobody knows
+// whether it will be taken.
 bool Outbox::HasMemoryFor(const Delivery& delivery, bool stalled) const {
   if (budget_.exhausted()) return false;
   const bool idle = stalled || !attached_;
-  if (!idle && bytes_ == 0) return true;
+  if (!idle && bytes_ == 0 && budget_.HasRoomBelowMark(SizeOf(delivery))) return true;
   return bytes_ + FlowBytes() + SizeOf(delivery) <= (idle ? budget_.IdleShare() : budget_.ActiveShare());
 }
 
@@ -209,6 +210,7 @@ bool Outbox::TakeWaiting(mqtt::TimePoint now, Delivery& next) {
     Release(next);
     const bool expired = next.message->ExpiredAt(now);
     if (!expired && !TooLarge(next)) return true;
+    ++left_unsent_;
     counters_.Dropped(expired ? DropReason::kExpired : DropReason::kTooLarge).Add();  // MQTT-3.3.2-5
   }
 }

@@ -1,6 +1,7 @@
 #include "router.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace mqttrpc::broker {
@@ -26,11 +27,15 @@ Router::Result Router::Route(const MessageRef& message, const Subscriber* from) 
   result_ = Result();
   copies_.clear();
   groups_.clear();
-  result_.work = tree_.Match(message->topic_name(), *this, kMaximumNodes);
+  tree_.MatchExact(message->topic_name(), *this);
+  const std::size_t exact_copies = copies_.size();
+  const std::size_t exact_groups = groups_.size();
+  result_.work = 1 + tree_.MatchWildcards(message->topic_name(), *this, kMaximumNodes);
   if (result_.work > kMaximumNodes) {
+    copies_.erase(copies_.begin() + static_cast<std::ptrdiff_t>(exact_copies), copies_.end());
+    groups_.resize(exact_groups);
     counters_.Dropped(DropReason::kTooCostly).Add();
     result_.matched = result_.dropped = 1;
-    return result_;
   }
   for (ShareGroup* group : groups_) RouteTo(*group);
   result_.matched += copies_.size();
@@ -104,30 +109,32 @@ class Router::Round {
   }
 
   const Subscription* Next(const MessageRef& message) {
-    std::size_t chosen = 0;
-    std::optional<std::size_t> least;
-    std::size_t asked = 0;
-    for (std::size_t i = next_; asked < std::min(able_.size(), kEnoughForMany) && least != 0u;) {
-      if (i >= able_.size()) i = 0;
-      const auto load = LoadOf(*able_[i], message);
-      if (!load) {
-        able_[i] = able_.back();
-        able_.pop_back();
-        continue;
-      }
-      if (!least || *load < *least) {
-        least = load;
-        chosen = i;
-      }
-      ++asked;
-      ++i;
+    const Subscription* chosen = nullptr;
+    std::size_t least = 0;
+    for (std::size_t asked = 0; asked < std::min(able_.size(), kEnoughForMany); ++asked) {
+      const auto load = LoadOfNext(message);
+      if (!load) break;
+      const Subscription* const member = able_[next_++];
+      if (chosen != nullptr && *load >= least) continue;
+      chosen = member;
+      least = *load;
+      if (least == 0) break;
     }
-    if (!least) return nullptr;
-    next_ = chosen + 1;
-    return able_[chosen];
+    return chosen;
   }
 
  private:
+  // Of able_[next_], which is made one that can take the message. Empty if there is none.
+  std::optional<std::size_t> LoadOfNext(const MessageRef& message) {
+    while (!able_.empty()) {
+      if (next_ >= able_.size()) next_ = 0;
+      if (const auto load = LoadOf(*able_[next_], message)) return load;
+      able_[next_] = able_.back();
+      able_.pop_back();
+    }
+    return std::nullopt;
+  }
+
   std::vector<Subscription*> able_;
   std::size_t next_ = 0;
 };
@@ -191,12 +198,9 @@ void Router::Refill(RouteTarget& target) {
 }
 
 void Router::Redistribute(std::vector<Delivery> deliveries) {
-  std::stable_sort(deliveries.begin(), deliveries.end(),
-                   [](const Delivery& left, const Delivery& right) { return left.group < right.group; });
-  for (auto next = deliveries.begin(); next != deliveries.end();) {
-    const ShareGroupId id = next->group;
-    std::vector<MessageRef> messages;
-    for (; next != deliveries.end() && next->group == id; ++next) messages.push_back(std::move(next->message));
+  std::map<ShareGroupId, std::vector<MessageRef>> by_group;
+  for (Delivery& delivery : deliveries) by_group[delivery.group].push_back(std::move(delivery.message));
+  for (auto& [id, messages] : by_group) {
     if (ShareGroup* group = tree_.FindGroup(id)) {
       GiveBack(*group, std::move(messages));
     } else {

@@ -58,8 +58,8 @@ class Router final : private MatchSink {
   // Queues `message` for everyone it is for: one copy for each client, however
   // many of its subscriptions match, at the highest QoS among them and with all
   // their identifiers (MQTT-3.3.4-2 to -4), and one for each share group.
-  // `from` is its publisher, for No Local; null if that is gone. One whose topic leads
-  // to more than kMaximumNodes of the tree goes to nobody.
+  // `from` is its publisher, for No Local; null if that is gone. If its topic
+  // leads to kMaximumNodes of the tree, filters with wildcards do not get it.
   Result Route(const MessageRef& message, const Subscriber* from);
 
   // `target` can take more, or joined a group: gives it what waits in its groups.

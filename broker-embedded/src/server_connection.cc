@@ -25,13 +25,20 @@ constexpr std::chrono::seconds kStall{1};
 constexpr std::size_t kWorkPerPacket = 4;
 constexpr std::size_t kBytesPerWork = 64;
 
-// Who has had so much done in one go is costly for a while.
-constexpr std::size_t kCostly = BrokerCore::kWorkPerTurn / 5;
-constexpr std::chrono::minutes kCostlyFor{1};
+// What has been done for a connection counts half after this time.
+constexpr std::chrono::seconds kHalfLife{1};
+
+// When retained messages are looked for again that the memory had no room for.
+constexpr std::chrono::seconds kScanAgain{1};
 
 // What we may have to say before a client must read some of it, in bytes.
 constexpr std::size_t kManyAnswers = 64 * 1024;
 constexpr std::size_t kFewAnswers = 4 * 1024;
+
+// Who has so many answers to take is read from little by little: what does not become
+// answers would have to wait here.
+constexpr std::size_t kSomeAnswers = 16 * 1024;
+constexpr std::size_t kSmallRead = 4 * 1024;
 
 // What a list may have, of Topic Filters or of properties: each entry costs much more
 // than its bytes.
@@ -74,7 +81,7 @@ ServerConnection::ServerConnection(BrokerCore& core, Waker& waker, std::string p
       last_packet_at_(now) {}
 
 ServerConnection::~ServerConnection() {
-  core_.unfinished.Set(*this, 0, 0);
+  core_.unfinished.Set(*this, 0, UnfinishedPackets::Kind::kPart);
   core_.budget.Give(alias_bytes_ + auth_connect_.size());
   // Finish() has left the session, unless nobody closed us: then nobody is told either.
   if (session_ != nullptr) session_->Detach();
@@ -100,7 +107,26 @@ void ServerConnection::Continue(mqtt::TimePoint now) {
     scan_turn_ = true;
     waker_.Wake();
   }
-  if (unfinished() && !choked()) HandleFrames(now);
+  if (!unfinished() || choked()) return;
+  last_packet_at_ = now;  // That it was silent was our doing.
+  HandleFrames(now);
+}
+
+std::uint64_t ServerConnection::served(mqtt::TimePoint now) const {
+  if (now - served_at_ < kHalfLife) return served_;
+  const auto halvings = (now - served_at_) / kHalfLife;
+  return halvings >= 64 ? 0 : served_ >> halvings;
+}
+
+void ServerConnection::AddServed(std::size_t work, mqtt::TimePoint now) {
+  const std::uint64_t before = served(now);
+  if (now - served_at_ >= kHalfLife) served_at_ = now;
+  served_ = before + work;
+}
+
+std::size_t ServerConnection::MaximumRead() const {
+  const std::size_t room = core_.unfinished.ReadRoom();
+  return writer_.own_bytes() > kSomeAnswers ? std::min(room, kSmallRead) : room;
 }
 
 void ServerConnection::HandleFrames(mqtt::TimePoint now) {
@@ -119,7 +145,7 @@ void ServerConnection::HandleFrames(mqtt::TimePoint now) {
     unfinished_ = true;
     break;
   }
-  if (core_.work - before >= kCostly) costly_until_ = now + kCostlyFor;
+  AddServed(core_.work - before, now);
   KeepTail(now);
 }
 
@@ -132,7 +158,12 @@ void ServerConnection::KeepTail(mqtt::TimePoint now) {
   if (finished()) frames_ = mqtt::FrameBuffer(0);
   frames_.Keep();
   const std::size_t before = UnfinishedPackets::bytes(*this);
-  core_.unfinished.Set(*this, frames_.tail_bytes(), unfinished_ ? last_read_ : 0);
+  using Kind = UnfinishedPackets::Kind;
+  // Of a large packet and what follows it, all counts as part of it.
+  const bool one_read = frames_.tail_bytes() <= last_read_ + kSmallRead;
+  Kind kind = Kind::kPart;
+  if (unfinished() && one_read) kind = AnswersPileUp() ? Kind::kChoked : Kind::kWaiting;
+  core_.unfinished.Set(*this, frames_.tail_bytes(), kind);
   if (frames_.tail_bytes() <= before) return;
   if (UnfinishedPackets::Packet* surplus = core_.unfinished.Surplus(*this)) surplus->GiveUp(now);
 }
@@ -141,7 +172,7 @@ void ServerConnection::GiveUp(mqtt::TimePoint now) {
   Refuse(mqtt::StatusFrom(ReasonCode::kQuotaExceeded, "too many large packets arrive at the same time; try again"),
          now);
   frames_ = mqtt::FrameBuffer(0);
-  core_.unfinished.Set(*this, 0, 0);
+  core_.unfinished.Set(*this, 0, UnfinishedPackets::Kind::kPart);
 }
 
 void ServerConnection::GiveWay(mqtt::TimePoint now) {
@@ -287,14 +318,27 @@ void ServerConnection::OnStreamEnd(const absl::Status& why, mqtt::TimePoint now)
 
 void ServerConnection::Collect(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather) {
   if (session_ != nullptr && !session_->retained_scans().empty()) {
-    scan_waits_ = !std::exchange(scan_turn_, false) || core_.DeliverRetained(*session_, now);
+    ScanRetained(now);
   }
+  const std::size_t left_unsent = session_ == nullptr ? 0 : session_->outbox().left_unsent();
   writer_.Collect(session_ == nullptr ? nullptr : &session_->outbox(), now, gather);
   if (session_ == nullptr || session_->shares().empty()) return;
   // What expired in the queue has left room that no acknowledgement tells of.
+  if (session_->outbox().left_unsent() == left_unsent) return;
   const std::size_t before = session_->outbox().waiting_messages();
   core_.router.Refill(*session_);
   if (session_->outbox().waiting_messages() != before) waker_.Wake();
+}
+
+void ServerConnection::ScanRetained(mqtt::TimePoint now) {
+  scan_waits_ = !std::exchange(scan_turn_, false);
+  if (scan_waits_) return;
+  const std::size_t before = core_.work;
+  scan_waits_ = core_.DeliverRetained(*session_, now);
+  AddServed(core_.work - before, now);
+  // With nothing under way there is nothing whose end would tell that there is room.
+  const bool starved = !scan_waits_ && !session_->retained_scans().empty() && session_->outbox().empty();
+  scan_again_at_ = starved ? now + kScanAgain : mqtt::kNever;
 }
 
 void ServerConnection::OnWritten() {
@@ -315,9 +359,13 @@ mqtt::TimePoint ServerConnection::deadline() const {
     case State::kFinished: return last_packet_at_ + kFarewell;
     case State::kConnected: break;
   }
-  if (terms_.keep_alive == 0 || reading_paused_ || unfinished_) return WriteDeadline();
-  const mqtt::TimePoint silent = last_packet_at_ + std::chrono::milliseconds(1500) * terms_.keep_alive;
-  return std::min(silent, WriteDeadline());  // MQTT-3.1.2-22
+  return std::min({SilenceDeadline(), WriteDeadline(), scan_again_at_});
+}
+
+// MQTT-3.1.2-22
+mqtt::TimePoint ServerConnection::SilenceDeadline() const {
+  if (terms_.keep_alive == 0 || reading_paused_ || unfinished_) return mqtt::kNever;
+  return last_packet_at_ + std::chrono::milliseconds(1500) * terms_.keep_alive;
 }
 
 // A client that takes nothing holds memory that others need, however alive it sounds.
@@ -340,6 +388,11 @@ void ServerConnection::OnDeadline(mqtt::TimePoint now) {
         Disconnect(ReasonCode::kQuotaExceeded, "did not take 256 KiB of what was sent for too long", now);
         break;
       }
+      if (now >= scan_again_at_) {
+        scan_again_at_ = mqtt::kNever;
+        waker_.Wake();
+      }
+      if (now < SilenceDeadline()) break;
       Disconnect(ReasonCode::kKeepAliveTimeout,
                  absl::StrCat("silent for 1.5 times the keep alive of ", terms_.keep_alive, " s"), now);
       break;

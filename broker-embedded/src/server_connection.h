@@ -56,9 +56,12 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   bool scan_waits() const { return scan_waits_ && !finished(); }
   void Continue(mqtt::TimePoint now);
 
-  // Whether what it sends has cost much lately: it comes after those of whom that is
-  // not known.
-  bool costly(mqtt::TimePoint now) const { return now < costly_until_; }
+  // What has been done for it lately, in the units of BrokerCore::work: of those that
+  // wait, who had the least comes first. Halves every second.
+  std::uint64_t served(mqtt::TimePoint now) const;
+
+  // How much to read at once at most, in bytes: little while it has to take answers.
+  std::size_t MaximumRead() const;
 
   // What is to be written next; see PacketWriter.
   void Collect(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather);
@@ -77,7 +80,7 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   mqtt::TimePoint deadline() const;
 
   // A stream that has not said who it is may have to make room for others.
-  bool awaits_connect() const { return state_ == State::kAwaitingConnect; }
+  bool awaits_connect() const { return state_ == State::kAwaitingConnect && !unfinished_; }
   void GiveWay(mqtt::TimePoint now);
 
   bool finished() const { return state_ == State::kFinished; }
@@ -100,6 +103,8 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   void HandleFrames(mqtt::TimePoint now);
   void HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now);
   void KeepTail(mqtt::TimePoint now);
+  void AddServed(std::size_t work, mqtt::TimePoint now);
+  void ScanRetained(mqtt::TimePoint now);
   bool AnswersPileUp() const;
   absl::Status CheckRoomFor(const mqtt::Connect& connect, bool known) const;
   absl::Status HandleFirst(const mqtt::Frame& frame, mqtt::TimePoint now);
@@ -108,6 +113,7 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   void Refuse(const absl::Status& why, mqtt::TimePoint now);
   void Finish(const absl::Status& why, mqtt::TimePoint now);
   mqtt::TimePoint WriteDeadline() const;
+  mqtt::TimePoint SilenceDeadline() const;
 
   // connection_auth.cc
   absl::Status BeginAuthentication(const mqtt::Connect& connect, const mqtt::Frame& frame, mqtt::TimePoint now);
@@ -152,11 +158,13 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   bool abandoned_ = false;
   bool reading_paused_ = false;
   bool unfinished_ = false;
-  mqtt::TimePoint costly_until_{};
+  std::uint64_t served_ = 0;  // At served_at_.
+  mqtt::TimePoint served_at_{};
   std::size_t last_read_ = 0;  // Bytes.
   bool scan_waits_ = false;
   bool scan_turn_ = false;  // The next Collect() may look at retained messages.
-  bool resumed_ = false;       // The session was there before.
+  mqtt::TimePoint scan_again_at_ = mqtt::kNever;
+  bool resumed_ = false;  // The session was there before.
   mqtt::FrameBuffer frames_;
   PacketWriter writer_;
 

@@ -120,10 +120,7 @@ bool Shard::MakeRoom() {
 void Shard::Remove(Link& link) {
   deadlines_.Cancel(link);
   if (link.paused) std::erase(paused_, &link);
-  if (link.waiting) {
-    std::erase(waiting_, &link);
-    std::erase(waiting_costly_, &link);
-  }
+  if (link.waits_with) waiting_.erase({*link.waits_with, link.serial});
   const std::size_t index = link.index;
   std::swap(links_[index], links_.back());
   links_[index]->index = index;
@@ -174,16 +171,15 @@ void Shard::OnPublished(Link& link) {
 
 bool Shard::HasTurn(const Link& link) const {
   if (core_.work >= BrokerCore::kWorkPerTurn) return false;
-  return waiting_costly_.empty() || !link.connection().costly(Now());
+  return waiting_.empty() || link.connection().served(Now()) <= waiting_.begin()->first.first;
 }
 
 // Comes again behind what is ready to run: the others' reads and writes.
 void Shard::OnUnfinished(Link& link) {
-  if (link.waiting || stopped()) return;
-  link.waiting = true;
+  if (link.waits_with || stopped()) return;
+  link.waits_with = link.connection().served(Now());
+  waiting_[{*link.waits_with, link.serial}] = &link;
   PostContinue();
-  const bool costly = link.connection().scan_waits() || link.connection().costly(Now());
-  (costly ? waiting_costly_ : waiting_).push_back(&link);
 }
 
 void Shard::PostContinue() {
@@ -191,27 +187,19 @@ void Shard::PostContinue() {
   asio::post(executor_, [self = shared_from_this()] { self->ContinueTurn(); });
 }
 
-// A turn for those who wait, and one for a single costly one: however many of those
-// there are, the others wait for one at most.
 void Shard::ContinueTurn() {
   continue_posted_ = false;
   if (stopped()) return;
   core_.work = 0;
-  for (std::size_t left = waiting_.size(); left > 0 && core_.work < BrokerCore::kWorkPerTurn; --left) {
-    ContinueNext(waiting_);
+  while (!waiting_.empty() && core_.work < BrokerCore::kWorkPerTurn) {
+    Link& link = *waiting_.begin()->second;
+    waiting_.erase(waiting_.begin());
+    link.waits_with.reset();
+    link.Continue(Now());
+    Schedule(link);
   }
-  core_.work = 0;
-  if (!waiting_costly_.empty()) ContinueNext(waiting_costly_);
   ArmTimer();
-  if (AnyWaits()) PostContinue();
-}
-
-void Shard::ContinueNext(std::deque<Link*>& queue) {
-  Link& link = *queue.front();
-  queue.pop_front();
-  link.waiting = false;
-  link.Continue(Now());
-  Schedule(link);
+  if (!waiting_.empty()) PostContinue();
 }
 
 void Shard::ResumeAll() {
@@ -294,7 +282,6 @@ void Shard::StopNow() {
   awake_.clear();
   paused_.clear();
   waiting_.clear();
-  waiting_costly_.clear();
   timer_ = nullptr;
   resume_timer_ = nullptr;
 }

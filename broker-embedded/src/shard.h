@@ -3,13 +3,15 @@
 
 #include <atomic>
 #include <cstddef>
-#include <deque>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <absl/functional/any_invocable.h>
@@ -58,7 +60,6 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
  private:
   mqtt::TimePoint Now() const override { return core_.options.environment.clock->Now(); }
   bool HasTurn(const Link& link) const override;
-  std::size_t ReadRoom() const override { return core_.unfinished.ReadRoom(); }
   void OnAwake(Link& link) override;
   void OnPublished(Link& link) override;
   void OnUnfinished(Link& link) override;
@@ -72,10 +73,8 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   void ArmTimer();
   void OnTimer();
   void ResumeAll();
-  bool AnyWaits() const { return !waiting_.empty() || !waiting_costly_.empty(); }
   void PostContinue();
   void ContinueTurn();
-  void ContinueNext(std::deque<Link*>& queue);
   bool MakeRoom();
   void DisconnectAll();
   void StopTurn(int turns_left, absl::AnyInvocable<void()> done);
@@ -94,8 +93,8 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   std::vector<Link*> awake_;
   std::vector<Link*> flushing_;
   std::vector<Link*> paused_;
-  std::deque<Link*> waiting_;         // For their turn.
-  std::deque<Link*> waiting_costly_;  // The same; the others come first.
+  // For their turn, by what was served to them and then as they came.
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Link*> waiting_;
   std::vector<std::span<const std::byte>> gather_;
   bool flush_posted_ = false;
   bool continue_posted_ = false;

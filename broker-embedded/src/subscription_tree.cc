@@ -246,18 +246,21 @@ void SubscriptionTree::Visit(const TreeNode& node, MatchSink& sink) {
   for (const auto& group : node.groups) sink.OnShareGroup(*group);
 }
 
-std::size_t SubscriptionTree::Match(std::string_view topic_name, MatchSink& sink, std::size_t most) {
+void SubscriptionTree::MatchExact(std::string_view topic_name, MatchSink& sink) const {
   if (const auto found = exact_.find(topic_name); found != exact_.end()) Visit(*found->second, sink);
-  if (trie_nodes_ == 0) return 1;
+}
+
+std::size_t SubscriptionTree::MatchWildcards(std::string_view topic_name, MatchSink& sink, std::size_t most) {
+  if (trie_nodes_ == 0) return 0;
   // All trie nodes that the levels so far lead to, level by level.
   active_.assign(1, root_.get());
   bool wildcards_apply = !topic_name.starts_with('$');  // MQTT-4.7.2-1
   std::string_view level;
-  std::size_t visited = 1;
+  std::size_t visited = 0;
   for (bool more = true; !active_.empty() && TakeLevel(topic_name, more, level);) {
     next_.clear();
     visited += active_.size();
-    if (visited > most) return visited;
+    if (visited >= most) return visited;
     for (TreeNode* node : active_) {
       if (wildcards_apply && node->hash) Visit(*node->hash, sink);
       if (wildcards_apply && node->plus) next_.push_back(node->plus.get());
@@ -270,7 +273,7 @@ std::size_t SubscriptionTree::Match(std::string_view topic_name, MatchSink& sink
     wildcards_apply = true;
   }
   visited += active_.size();
-  if (visited > most) return visited;
+  if (visited >= most) return visited;
   for (TreeNode* node : active_) {
     Visit(*node, sink);
     if (node->hash) Visit(*node->hash, sink);  // "a/#" is for "a" too (4.7.1.2).

@@ -106,11 +106,13 @@ class SubscriptionTree {
   // Constant time for each of its subscriptions; empty nodes go with them.
   void RemoveAll(Subscriber& subscriber);
 
-  // Calls `sink` once for each matching subscription or share group. Allocates
-  // nothing once its scratch space has grown. Returns how many nodes it looked at; more
-  // than `most` means that it gave up, and `sink` has not seen all.
-  std::size_t Match(std::string_view topic_name, MatchSink& sink,
-                    std::size_t most = std::numeric_limits<std::size_t>::max());
+  // Call `sink` once for each matching subscription or share group, without and with
+  // wildcards. Allocate nothing once the scratch space has grown. The second returns how
+  // many nodes it looked at; `most` or more means that it gave up, and `sink` has not
+  // seen all.
+  void MatchExact(std::string_view topic_name, MatchSink& sink) const;
+  std::size_t MatchWildcards(std::string_view topic_name, MatchSink& sink,
+                             std::size_t most = std::numeric_limits<std::size_t>::max());
 
   // Null if the group is gone.
   ShareGroup* FindGroup(ShareGroupId id) const;
@@ -146,7 +148,7 @@ class SubscriptionTree {
   absl::flat_hash_map<std::pair<const TreeNode*, std::string_view>, ShareGroup*> groups_by_name_;  // The groups' own.
   ShareGroupId last_group_ = 0;
   GroupEnd on_group_end_;
-  std::vector<TreeNode*> active_;  // Scratch of Match().
+  std::vector<TreeNode*> active_;  // Scratch of MatchWildcards().
   std::vector<TreeNode*> next_;
 };
 

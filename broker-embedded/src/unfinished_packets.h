@@ -19,6 +19,12 @@ namespace mqttrpc::broker {
 // less at once: a share of what a sixteenth of it has left. One shard's thread.
 class UnfinishedPackets {
  public:
+  enum class Kind : std::uint8_t {
+    kPart,     // Of a packet, whose rest has not arrived.
+    kWaiting,  // For its turn: not more than a read.
+    kChoked,   // The same, and until its client takes answers: kept like those.
+  };
+
   // A connection's one. Must be Set() to 0 before it goes.
   class Packet {
    public:
@@ -32,7 +38,7 @@ class UnfinishedPackets {
    private:
     friend class UnfinishedPackets;
     std::size_t bytes_ = 0;
-    bool waits_ = false;
+    Kind kind_ = Kind::kPart;
     std::uint64_t key_ = 0;  // Among large_; 0: not there.
   };
 
@@ -40,17 +46,12 @@ class UnfinishedPackets {
   UnfinishedPackets(const UnfinishedPackets&) = delete;
   UnfinishedPackets& operator=(const UnfinishedPackets&) = delete;
 
-  // `packet` has come to `bytes`. If they wait for their turn, `last_read` is what the
-  // last read has brought; else 0. More than that is a large packet still.
-  void Set(Packet& packet, std::size_t bytes, std::size_t last_read) {
-    const bool waits = last_read > 0 && bytes <= last_read + kSmall;
-    budget_.GiveArriving(packet.bytes_);
-    budget_.TakeArriving(bytes);
-    TotalFor(packet) -= packet.bytes_;
+  void Set(Packet& packet, std::size_t bytes, Kind kind) {
+    Give(packet.kind_, packet.bytes_);
+    Take(kind, bytes);
     packet.bytes_ = bytes;
-    packet.waits_ = waits;
-    TotalFor(packet) += bytes;
-    const bool large = bytes > kSmall && !waits;
+    packet.kind_ = kind;
+    const bool large = bytes > kSmall && kind == Kind::kPart;
     if (large == (packet.key_ != 0)) return;
     if (large) {
       packet.key_ = ++last_key_;
@@ -78,11 +79,20 @@ class UnfinishedPackets {
   static std::size_t bytes(const Packet& packet) { return packet.bytes_; }
 
  private:
-  static constexpr std::size_t kSmall = 4 * 1024;
+  static constexpr std::size_t kSmall = std::size_t{4} * 1024;
   static constexpr std::size_t kLeastRead = 512;
-  static constexpr std::size_t kMostRead = 64 * 1024;
+  static constexpr std::size_t kMostRead = std::size_t{64} * 1024;
 
-  std::size_t& TotalFor(const Packet& packet) { return packet.waits_ ? waiting_ : parts_; }
+  void Take(Kind kind, std::size_t bytes) {
+    if (kind == Kind::kChoked) return budget_.Take(bytes);
+    budget_.TakeArriving(bytes);
+    (kind == Kind::kWaiting ? waiting_ : parts_) += bytes;
+  }
+  void Give(Kind kind, std::size_t bytes) {
+    if (kind == Kind::kChoked) return budget_.Give(bytes);
+    budget_.GiveArriving(bytes);
+    (kind == Kind::kWaiting ? waiting_ : parts_) -= bytes;
+  }
 
   MemoryBudget& budget_;
   std::size_t parts_ = 0;

@@ -82,7 +82,8 @@ asio::awaitable<bool> Run(mqttrpc::mqtt::ClientOptions options, std::string devi
   client.Start();
   mqttrpc::Channel channel(client);
   const bool present = co_await CallDevice(channel, device);
-  co_await client.Disconnect();
+  absl::Status disconnected = co_await client.Disconnect();
+  if (!disconnected.ok()) std::cerr << "disconnect: " << disconnected << "\n";
   co_return present;
 }
 
