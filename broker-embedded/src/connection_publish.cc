@@ -103,7 +103,7 @@ absl::Status ServerConnection::ResolveTopic(const mqtt::Publish& publish, std::s
     core_.budget.Give(place.size());
     core_.budget.Take(topic_name.size());
     alias_bytes_ += topic_name.size() - place.size();
-    place = topic_name;
+    std::string(topic_name).swap(place);  // An assignment would keep the memory of the longest.
     if (alias_bytes_ > kMaximumAliasBytes || core_.budget.RefusesLasting(alias_bytes_)) {
       return mqtt::StatusFrom(ReasonCode::kQuotaExceeded,
                               absl::StrCat("the topics of all aliases have ", alias_bytes_,

@@ -146,8 +146,9 @@ bool PacketWriter::Written() {
   if (!rest_.empty()) return false;
   budget_.Give(writing_.size());
   buffers_.Give(std::exchange(writing_, {}));
-  references_ = {};
-  if (rest_.capacity() > kKeptPieces) rest_ = {};  // An idle connection owns no buffer.
+  // An idle connection owns no buffer. (`= {}` would keep the memory.)
+  references_ = std::vector<Reference>();
+  if (rest_.capacity() > kKeptPieces) rest_ = std::vector<std::span<const std::byte>>();
   return true;
 }
 

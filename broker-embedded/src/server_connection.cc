@@ -155,7 +155,7 @@ bool ServerConnection::AnswersPileUp() const {
 }
 
 void ServerConnection::KeepTail(mqtt::TimePoint now) {
-  if (finished()) frames_ = mqtt::FrameBuffer(0);
+  if (finished()) frames_.Clear();
   frames_.Keep();
   const std::size_t before = UnfinishedPackets::bytes(*this);
   using Kind = UnfinishedPackets::Kind;
@@ -163,15 +163,15 @@ void ServerConnection::KeepTail(mqtt::TimePoint now) {
   const bool one_read = frames_.tail_bytes() <= last_read_ + kSmallRead;
   Kind kind = Kind::kPart;
   if (unfinished() && one_read) kind = AnswersPileUp() ? Kind::kChoked : Kind::kWaiting;
-  core_.unfinished.Set(*this, frames_.tail_bytes(), kind);
-  if (frames_.tail_bytes() <= before) return;
+  core_.unfinished.Set(*this, frames_.memory_bytes(), kind);
+  if (frames_.memory_bytes() <= before) return;
   if (UnfinishedPackets::Packet* surplus = core_.unfinished.Surplus(*this)) surplus->GiveUp(now);
 }
 
 void ServerConnection::GiveUp(mqtt::TimePoint now) {
   Refuse(mqtt::StatusFrom(ReasonCode::kQuotaExceeded, "too many large packets arrive at the same time; try again"),
          now);
-  frames_ = mqtt::FrameBuffer(0);
+  frames_.Clear();
   core_.unfinished.Set(*this, 0, UnfinishedPackets::Kind::kPart);
 }
 

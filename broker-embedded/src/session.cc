@@ -52,6 +52,8 @@ void Session::AddUnreleased(mqtt::PacketId packet_id) {
 bool Session::Release(mqtt::PacketId packet_id) {
   if (unreleased_.erase(packet_id) == 0) return false;
   core_.budget.Give(kCostOfId);
+  constexpr std::size_t kSparse = 8;
+  if (unreleased_.capacity() > kSparse * (unreleased_.size() + kSparse)) unreleased_.rehash(0);
   return true;
 }
 

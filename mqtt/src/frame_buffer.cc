@@ -9,6 +9,9 @@
 namespace mqttrpc::mqtt {
 namespace {
 
+// What a tail may take without need, in bytes.
+constexpr std::size_t kSlack = 256;
+
 // A packet's fixed header; `size` is that of the whole packet.
 struct Header {
   std::size_t header_size = 0;
@@ -39,11 +42,29 @@ Frame FrameIn(std::string_view packet, const Header& header) {
 
 }  // namespace
 
+// Makes room for so many bytes in all: a quarter more than there was when it has to
+// grow, and not much more than needed. std::string doubles, and keeps what it has.
+void FrameBuffer::Reserve(std::size_t bytes) {
+  if (bytes <= tail_.capacity() && tail_.capacity() <= bytes + bytes / 2 + kSlack) return;
+  std::string other;
+  other.reserve(bytes <= tail_.capacity() ? bytes : std::max(bytes, tail_.size() + tail_.size() / 4));
+  other.append(tail_);
+  tail_.swap(other);
+}
+
+std::size_t FrameBuffer::memory_bytes() const { return tail_.empty() ? 0 : tail_.capacity(); }
+
+void FrameBuffer::Clear() {
+  std::string().swap(tail_);  // An assignment would keep the memory.
+  tail_used_ = 0;
+  fed_ = {};
+}
+
 void FrameBuffer::Feed(std::span<const std::byte> bytes) {
   Keep();
   fed_ = AsText(bytes);
   // All that Next() may append, so that it never moves frames it has given out.
-  if (!tail_.empty()) tail_.reserve(tail_.size() + fed_.size());
+  if (!tail_.empty()) Reserve(tail_.size() + fed_.size());
 }
 
 absl::StatusOr<std::optional<Frame>> FrameBuffer::Next() {
@@ -79,14 +100,17 @@ void FrameBuffer::MoveToTail(std::size_t count) {
 }
 
 void FrameBuffer::Keep() {
-  if (tail_used_ == tail_.size()) {
-    tail_ = std::string();  // Not clear(), which would keep the memory.
+  const std::string_view rest = fed_;
+  if (tail_bytes() == 0) {
+    Clear();
   } else {
     tail_.erase(0, tail_used_);
+    tail_used_ = 0;
   }
-  tail_used_ = 0;
-  tail_.append(fed_);
   fed_ = {};
+  if (tail_.empty() && rest.empty()) return;
+  Reserve(tail_.size() + rest.size());
+  tail_.append(rest);
 }
 
 }  // namespace mqttrpc::mqtt

@@ -47,10 +47,17 @@ class FrameBuffer {
   // may be whole packets too: a later Next() gives them, without a Feed().
   void Keep();
 
-  // What the buffer holds itself.
+  // What the buffer has kept.
   std::size_t tail_bytes() const { return tail_.size() - tail_used_; }
 
+  // The memory it takes for that, in bytes: up to a quarter more.
+  std::size_t memory_bytes() const;
+
+  // Forgets everything.
+  void Clear();
+
  private:
+  void Reserve(std::size_t bytes);
   void MoveToTail(std::size_t count);
 
   std::uint32_t maximum_packet_size_;

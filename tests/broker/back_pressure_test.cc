@@ -68,6 +68,17 @@ class BrokerBackPressureTest : public BrokerTest {
     BrokerBackPressureTest& test_;
     std::vector<std::unique_ptr<RawClient>> members_;
   };
+
+  // With messages for the crowd. Each publisher is read from once before it is paused.
+  std::vector<std::unique_ptr<RawClient>> FillMemory(Crowd& crowd) {
+    std::vector<std::unique_ptr<RawClient>> publishers;
+    for (int i = 0; i < 300 && broker().statistics().memory_used < options_.maximum_total_queued_bytes; ++i) {
+      publishers.push_back(Connected("other" + std::to_string(i)));
+      crowd.Flood(*publishers.back(), 60);
+    }
+    EXPECT_GE(broker().statistics().memory_used, options_.maximum_total_queued_bytes);
+    return publishers;
+  }
 };
 
 TEST_F(BrokerBackPressureTest, BoundsAFrozenSubscriberAndServesTheOthers) {
@@ -172,6 +183,40 @@ TEST_F(BrokerBackPressureTest, LetsNobodyHoldMoreThanAShareOfWhatIsLeft) {
   EXPECT_LT(broker().statistics().memory_used, options_.maximum_total_queued_bytes / 4 * 3);
   EXPECT_GT(broker().statistics().memory_used, options_.maximum_total_queued_bytes / 3);  // Room that is there is used.
   EXPECT_GT(broker().statistics().messages_dropped, 10'000u);
+}
+
+// A single message that is never acknowledged is as much as many.
+TEST_F(BrokerBackPressureTest, TakesNoLargeMessageForASlowClientWhenWhatLastsIsFull) {
+  options_.maximum_total_queued_bytes = 4'000'000;
+  std::vector<std::unique_ptr<RawClient>> slow;
+  for (int i = 0; i < 20; ++i) {
+    const std::string client_id = "slow" + std::to_string(i);
+    slow.push_back(Connected(client_id));
+    Subscribe(*slow.back(), client_id);
+    Send(*slow.back(), PublishOf(client_id, std::string(300'000, 'x'), 1));
+  }
+  EXPECT_LT(broker().statistics().memory_used, options_.maximum_total_queued_bytes / 4 * 3);
+  EXPECT_GT(broker().statistics().messages_dropped, 0u);
+  ExpectServing();
+}
+
+TEST_F(BrokerBackPressureTest, SendsRetainedMessagesWhenThereIsMemoryAgain) {
+  options_.maximum_total_queued_bytes = 500'000;
+  auto publisher = Connected("publisher");
+  for (int i = 0; i < 5; ++i) {
+    mqtt::Publish publish = PublishOf("r/" + std::to_string(i), "kept");
+    publish.retain = true;
+    Send(*publisher, publish);
+  }
+  auto subscriber = Connected("subscriber");
+  Crowd crowd(*this);
+  crowd.Freeze();
+  std::vector<std::unique_ptr<RawClient>> others = FillMemory(crowd);
+  Subscribe(*subscriber, "r/#");
+  EXPECT_EQ(subscriber->waiting(), 0u);
+  crowd.Thaw();
+  clock_.Advance(milliseconds(1001));
+  EXPECT_EQ(subscriber->waiting(), 5u);
 }
 
 // Those who are away may fill only a part of the memory, however many they are: the
@@ -327,13 +372,7 @@ TEST_F(BrokerBackPressureTest, LosesNothingOfAShareGroupWhenItsMemoryIsGone) {
 
   Crowd crowd(*this);
   crowd.Freeze();
-  std::vector<std::unique_ptr<RawClient>> others;  // Each is read from once before it is paused.
-  for (int i = 0; i < 300 && broker().statistics().memory_used < options_.maximum_total_queued_bytes; ++i) {
-    const std::string client_id = "other" + std::to_string(i);
-    others.push_back(Connected(client_id));
-    crowd.Flood(*others.back(), 60);
-  }
-  ASSERT_GE(broker().statistics().memory_used, options_.maximum_total_queued_bytes);
+  std::vector<std::unique_ptr<RawClient>> others = FillMemory(crowd);
 
   for (int i = 0; i < kJobs; ++i) {
     ASSERT_GT(member->waiting(), 0u) << i;

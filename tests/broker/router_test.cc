@@ -87,6 +87,24 @@ TEST_F(RouterTest, AsksThoseWhoCanTakeNothingOnceForAllThatAMemberLeaves) {
   EXPECT_LT(asked(), kMembers + 20 * kMessages);
 }
 
+TEST_F(RouterTest, GivesOnToTheLeastLoadedWhoStillHasRoom) {
+  const std::vector<std::pair<std::size_t, std::size_t>> loads_and_room = {{1, 2}, {5, 100}, {3, 100}};
+  for (const auto& [load, room] : loads_and_room) {
+    Subscribe(NewMember(), "$share/g/t");
+    members_.back()->delivered = load;
+    members_.back()->room = room;
+  }
+  std::vector<Delivery> left;
+  for (int i = 0; i < 4; ++i) {
+    left.emplace_back(MessageTo("t"), QoS::kAtLeastOnce);
+    left.back().group = members_[0]->shares()[0]->group->id();
+  }
+  router_.Redistribute(std::move(left));
+  EXPECT_EQ(members_[0]->delivered, 2u);
+  EXPECT_EQ(members_[1]->delivered + members_[2]->delivered, 11u);
+  EXPECT_GE(members_[2]->delivered, 5u);
+}
+
 TEST_F(RouterTest, KeepsWithTheGroupWhatNobodyCanTake) {
   for (int i = 0; i < 5; ++i) {
     Subscribe(NewMember(), "$share/g/t");
@@ -127,6 +145,12 @@ TEST_F(RouterTest, RefusesATopicThatLeadsToTooManyNodes) {
   EXPECT_EQ(counters_.Dropped(DropReason::kTooCostly).value(), 1u);
 
   EXPECT_EQ(router_.Route(MessageTo("a/a/a"), nullptr).dropped, 0u);  // For the share group.
+  EXPECT_EQ(member.delivered, 1u);
+
+  Member& exact = NewMember();  // It takes no search.
+  Subscribe(exact, deep);
+  EXPECT_EQ(router_.Route(MessageTo(deep), nullptr).matched, 2u);
+  EXPECT_EQ(exact.delivered, 1u);
   EXPECT_EQ(member.delivered, 1u);
 }
 

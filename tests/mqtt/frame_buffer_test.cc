@@ -134,6 +134,45 @@ TEST(FrameBufferTest, KeepsPacketsThatWereNotTaken) {
   EXPECT_EQ(buffer.tail_bytes(), 0u);
 }
 
+std::string PublishOfBytes(std::size_t payload_bytes) {
+  const std::string payload(payload_bytes, 'x');
+  Publish publish;
+  publish.topic_name = "t";
+  publish.payload = payload;
+  std::string packet;
+  EXPECT_TRUE(EncodePublish(publish, Sender::kClient, packet).ok());
+  return packet;
+}
+
+TEST(FrameBufferTest, GivesItsMemoryBackWithTheLastPacket) {
+  FrameBuffer buffer(10'000'000);
+  std::string stream = PublishOfBytes(1'000'000);
+  stream += "\x30";  // The next begins.
+  for (std::size_t from = 0; from < stream.size(); from += 1000) {
+    buffer.Feed(AsBytes(std::string_view(stream).substr(from, 1000)));
+    while (buffer.Next()->has_value()) {
+    }
+    buffer.Keep();
+    EXPECT_LE(buffer.memory_bytes(), buffer.tail_bytes() + buffer.tail_bytes() / 2 + 300);
+  }
+  EXPECT_EQ(buffer.tail_bytes(), 1u);
+  EXPECT_LT(buffer.memory_bytes(), 300u);
+}
+
+TEST(FrameBufferTest, GivesItsMemoryBackWhenWholePacketsWereKept) {
+  FrameBuffer buffer(10'000'000);
+  const std::string stream = PublishOfBytes(1'000'000) + PublishOfBytes(10);
+  buffer.Feed(AsBytes(stream));
+  buffer.Keep();
+  EXPECT_GE(buffer.memory_bytes(), 1'000'000u);
+  ASSERT_TRUE(buffer.Next()->has_value());
+  buffer.Keep();
+  EXPECT_LT(buffer.memory_bytes(), 300u);
+  ASSERT_TRUE(buffer.Next()->has_value());
+  buffer.Keep();
+  EXPECT_EQ(buffer.memory_bytes(), 0u);
+}
+
 TEST(FrameBufferTest, RefusesATooLargePacketAsSoonAsItsLengthIsKnown) {
   FrameBuffer buffer(100);
   const std::string fits = Bytes("30 62");  // 98 + 2 bytes.
