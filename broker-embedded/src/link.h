@@ -1,6 +1,7 @@
 // A connection's shell: moves bytes between its transport and its protocol.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,6 +16,14 @@
 namespace mqttrpc::broker {
 
 class Link;
+
+// Of a link among those that wait for their turn: the lowest rank is next, of equals the
+// one that came first.
+struct Place {
+  std::uint64_t rank = 0;
+  std::uint64_t ticket = 0;
+  auto operator<=>(const Place&) const = default;
+};
 
 // What a link needs from its shard. On the shard's thread.
 class LinkHost {
@@ -56,7 +65,7 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::Wak
   std::uint64_t serial = 0;  // In the order they came.
   std::size_t index = 0;     // Among its links.
   bool paused = false;
-  std::optional<std::uint64_t> waits_with;  // Among those to Continue(): what had been served to it.
+  std::optional<Place> place;  // Among those to Continue().
 
   // mqtt::Transport::Handler:
   void OnBytes(std::span<const std::byte> bytes) override;

@@ -120,7 +120,7 @@ bool Shard::MakeRoom() {
 void Shard::Remove(Link& link) {
   deadlines_.Cancel(link);
   if (link.paused) std::erase(paused_, &link);
-  if (link.waits_with) waiting_.erase({*link.waits_with, link.serial});
+  if (link.place) waiting_.erase(*link.place);
   const std::size_t index = link.index;
   std::swap(links_[index], links_.back());
   links_[index]->index = index;
@@ -169,16 +169,23 @@ void Shard::OnPublished(Link& link) {
   resume_timer_->Arm(Now() + kLongestPause, [this] { ResumeAll(); });
 }
 
+// Those for whom little was done lately are equal, whatever they have sent now. To look
+// at retained messages is not urgent.
+std::uint64_t Shard::RankOf(const ServerConnection& connection) const {
+  const std::uint64_t served = connection.served(Now()) + (connection.scan_waits() ? 4 * BrokerCore::kWorkPerTurn : 0);
+  return served < BrokerCore::kWorkPerTurn ? 0 : served;
+}
+
 bool Shard::HasTurn(const Link& link) const {
   if (core_.work >= BrokerCore::kWorkPerTurn) return false;
-  return waiting_.empty() || link.connection().served(Now()) <= waiting_.begin()->first.first;
+  return waiting_.empty() || RankOf(link.connection()) <= waiting_.begin()->first.rank;
 }
 
 // Comes again behind what is ready to run: the others' reads and writes.
 void Shard::OnUnfinished(Link& link) {
-  if (link.waits_with || stopped()) return;
-  link.waits_with = link.connection().served(Now());
-  waiting_[{*link.waits_with, link.serial}] = &link;
+  if (link.place || stopped()) return;
+  link.place = Place{RankOf(link.connection()), ++last_place_};
+  waiting_[*link.place] = &link;
   PostContinue();
 }
 
@@ -194,7 +201,7 @@ void Shard::ContinueTurn() {
   while (!waiting_.empty() && core_.work < BrokerCore::kWorkPerTurn) {
     Link& link = *waiting_.begin()->second;
     waiting_.erase(waiting_.begin());
-    link.waits_with.reset();
+    link.place.reset();
     link.Continue(Now());
     Schedule(link);
   }

@@ -11,7 +11,6 @@
 #include <span>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include <absl/functional/any_invocable.h>
@@ -73,6 +72,7 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   void ArmTimer();
   void OnTimer();
   void ResumeAll();
+  std::uint64_t RankOf(const ServerConnection& connection) const;
   void PostContinue();
   void ContinueTurn();
   bool MakeRoom();
@@ -93,8 +93,8 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   std::vector<Link*> awake_;
   std::vector<Link*> flushing_;
   std::vector<Link*> paused_;
-  // For their turn, by what was served to them and then as they came.
-  std::map<std::pair<std::uint64_t, std::uint64_t>, Link*> waiting_;
+  std::map<Place, Link*> waiting_;  // For their turn.
+  std::uint64_t last_place_ = 0;
   std::vector<std::span<const std::byte>> gather_;
   bool flush_posted_ = false;
   bool continue_posted_ = false;
