@@ -210,7 +210,6 @@ bool Outbox::TakeWaiting(mqtt::TimePoint now, Delivery& next) {
     Release(next);
     const bool expired = next.message->ExpiredAt(now);
     if (!expired && !TooLarge(next)) return true;
-    ++left_unsent_;
     counters_.Dropped(expired ? DropReason::kExpired : DropReason::kTooLarge).Add();  // MQTT-3.3.2-5
   }
 }

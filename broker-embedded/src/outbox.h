@@ -111,7 +111,6 @@ class Outbox {
   std::size_t in_flight() const { return in_flight_.size(); }
   std::size_t bytes() const { return bytes_; }
   bool empty() const { return waiting_messages() == 0 && in_flight_.empty(); }
-  std::size_t left_unsent() const { return left_unsent_; }  // Expired or too large, of those that waited, so far.
   bool has_work() const { return waiting_messages() > 0 || !resend_.empty(); }  // Next() may find something.
   bool HasRoomFor(const Delivery& delivery) const;                              // By this client's limits.
   bool HasMemoryFor(const Delivery& delivery, bool stalled) const;              // By the broker's.
@@ -152,8 +151,7 @@ class Outbox {
   std::size_t on_wire_ = 0;          // Sent on this connection and not acknowledged.
   std::size_t bytes_ = 0;            // Of all messages above.
   std::size_t bytes_under_way_ = 0;  // Of QoS 0 that is being written.
-  std::size_t left_unsent_ = 0;
-  std::size_t shared_ = 0;  // How many of them have a group.
+  std::size_t shared_ = 0;           // How many of them have a group.
 };
 
 }  // namespace mqttrpc::broker

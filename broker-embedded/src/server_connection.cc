@@ -320,14 +320,15 @@ void ServerConnection::Collect(mqtt::TimePoint now, std::vector<std::span<const 
   if (session_ != nullptr && !session_->retained_scans().empty()) {
     ScanRetained(now);
   }
-  const std::size_t left_unsent = session_ == nullptr ? 0 : session_->outbox().left_unsent();
-  writer_.Collect(session_ == nullptr ? nullptr : &session_->outbox(), now, gather);
-  if (session_ == nullptr || session_->shares().empty()) return;
-  // What expired in the queue has left room that no acknowledgement tells of.
-  if (session_->outbox().left_unsent() == left_unsent) return;
-  const std::size_t before = session_->outbox().waiting_messages();
+  if (session_ == nullptr) return writer_.Collect(nullptr, now, gather);
+  Outbox& outbox = session_->outbox();
+  const std::size_t before = outbox.waiting_messages();
+  writer_.Collect(&outbox, now, gather);
+  if (session_->shares().empty() || outbox.waiting_messages() == before) return;
+  // QoS 0, and what expired, has left room that no acknowledgement tells of.
+  const std::size_t left = outbox.waiting_messages();
   core_.router.Refill(*session_);
-  if (session_->outbox().waiting_messages() != before) waker_.Wake();
+  if (outbox.waiting_messages() != left) waker_.Wake();
 }
 
 void ServerConnection::ScanRetained(mqtt::TimePoint now) {

@@ -354,6 +354,22 @@ TEST_F(BrokerShareTest, GoesToTheMemberWithTheLeastUnderWay) {
   EXPECT_GE(quick_got, 18u);
 }
 
+// QoS 0 is acknowledged by nobody: its end must be enough.
+TEST_F(BrokerShareTest, GoesToAMemberWhenWhatWasInFrontOfItIsWritten) {
+  mqtt::Connect connect = ConnectAs("member");
+  mqtt::Properties one;
+  one.Set(property::kReceiveMaximum, std::uint16_t{1});
+  connect.properties = one;
+  auto member = Connected(connect);
+  Subscribe(*member, "$share/g/t");
+  auto publisher = Connected("publisher");
+  publisher->Send(PublishOf("t", "first"));
+  publisher->Send(PublishOf("t", "second", 1));
+  Settle();
+  EXPECT_EQ(member->Next<mqtt::Publish>().payload, "first");
+  EXPECT_EQ(member->Next<mqtt::Publish>().payload, "second");
+}
+
 TEST_F(BrokerShareTest, GoesToAnotherWhenAMemberDies) {
   auto first = Member("first", 2);
   auto publisher = Connected("publisher");
