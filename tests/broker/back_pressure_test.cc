@@ -204,7 +204,8 @@ TEST_F(BrokerBackPressureTest, SendsRetainedMessagesWhenThereIsMemoryAgain) {
   options_.maximum_total_queued_bytes = 500'000;
   auto publisher = Connected("publisher");
   for (int i = 0; i < 5; ++i) {
-    mqtt::Publish publish = PublishOf("r/" + std::to_string(i), "kept");
+    const std::string topic_name = "r/" + std::to_string(i);
+    mqtt::Publish publish = PublishOf(topic_name, "kept");
     publish.retain = true;
     Send(*publisher, publish);
   }

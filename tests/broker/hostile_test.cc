@@ -75,7 +75,8 @@ TEST_F(BrokerHostileTest, RefusesListsOfMoreThanAMebibyte) {
 TEST_F(BrokerHostileTest, TakesAMebibyteOfProperties) {
   mqtt::Properties properties;
   for (int i = 0; i < 200'000; ++i) properties.Add(mqtt::property::kUserProperty, {"", ""});
-  mqtt::Publish publish = PublishOf("t", std::string(2'000'000, 'x'), 1);
+  const std::string payload(2'000'000, 'x');
+  mqtt::Publish publish = PublishOf("t", payload, 1);
   publish.properties = properties;
   auto client = Connected("me");
   Send(*client, publish);
