@@ -120,7 +120,7 @@ bool Shard::MakeRoom() {
 void Shard::Remove(Link& link) {
   deadlines_.Cancel(link);
   if (link.paused) std::erase(paused_, &link);
-  if (link.place) waiting_.erase(*link.place);
+  LeaveQueue(link);
   const std::size_t index = link.index;
   std::swap(links_[index], links_.back());
   links_[index]->index = index;
@@ -186,6 +186,7 @@ void Shard::OnUnfinished(Link& link) {
   if (link.place || stopped()) return;
   link.place = Place{RankOf(link.connection()), ++last_place_};
   waiting_[*link.place] = &link;
+  by_age_[link.place->ticket] = &link;
   PostContinue();
 }
 
@@ -194,19 +195,30 @@ void Shard::PostContinue() {
   asio::post(executor_, [self = shared_from_this()] { self->ContinueTurn(); });
 }
 
+// One that has waited longest goes on too, so that nobody waits for ever while those for
+// whom little was done keep the broker busy.
 void Shard::ContinueTurn() {
   continue_posted_ = false;
   if (stopped()) return;
   core_.work = 0;
-  while (!waiting_.empty() && core_.work < BrokerCore::kWorkPerTurn) {
-    Link& link = *waiting_.begin()->second;
-    waiting_.erase(waiting_.begin());
-    link.place.reset();
-    link.Continue(Now());
-    Schedule(link);
-  }
+  while (!waiting_.empty() && core_.work < BrokerCore::kWorkPerTurn) ContinueOne(*waiting_.begin()->second);
+  core_.work = 0;
+  if (!by_age_.empty()) ContinueOne(*by_age_.begin()->second);
   ArmTimer();
   if (!waiting_.empty()) PostContinue();
+}
+
+void Shard::ContinueOne(Link& link) {
+  LeaveQueue(link);
+  link.Continue(Now());
+  Schedule(link);
+}
+
+void Shard::LeaveQueue(Link& link) {
+  if (!link.place) return;
+  waiting_.erase(*link.place);
+  by_age_.erase(link.place->ticket);
+  link.place.reset();
 }
 
 void Shard::ResumeAll() {
@@ -289,6 +301,7 @@ void Shard::StopNow() {
   awake_.clear();
   paused_.clear();
   waiting_.clear();
+  by_age_.clear();
   timer_ = nullptr;
   resume_timer_ = nullptr;
 }

@@ -75,6 +75,8 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   std::uint64_t RankOf(const ServerConnection& connection) const;
   void PostContinue();
   void ContinueTurn();
+  void ContinueOne(Link& link);
+  void LeaveQueue(Link& link);
   bool MakeRoom();
   void DisconnectAll();
   void StopTurn(int turns_left, absl::AnyInvocable<void()> done);
@@ -93,7 +95,8 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   std::vector<Link*> awake_;
   std::vector<Link*> flushing_;
   std::vector<Link*> paused_;
-  std::map<Place, Link*> waiting_;  // For their turn.
+  std::map<Place, Link*> waiting_;         // For their turn.
+  std::map<std::uint64_t, Link*> by_age_;  // The same by their tickets.
   std::uint64_t last_place_ = 0;
   std::vector<std::span<const std::byte>> gather_;
   bool flush_posted_ = false;

@@ -67,6 +67,24 @@ TEST_F(BrokerTurnsTest, GivesCostlyClientsTheirTurnsToo) {
   for (const auto& costly : many_) EXPECT_EQ(costly->waiting(), 1u);
 }
 
+// While others, of whom each needs little, keep the broker busy without an end.
+TEST_F(BrokerTurnsTest, ServesWhoHasSentMuchHoweverManyOthersWait) {
+  MakeCostly();
+  auto busy = Connected("busy");
+  busy->SendBytes(Repeated(PublishOf("costly", ""), 100));
+  Settle();
+  busy->Send(PublishOf("other", "", 1));
+  ConnectMany(30);
+  for (int round = 0; round < 100 && busy->waiting() == 0; ++round) {
+    // Always new ones, which come before it.
+    many_.push_back(std::make_unique<RawClient>(broker()));
+    many_.back()->Send(ConnectAs("new" + std::to_string(round)));
+    many_.back()->SendBytes(Repeated(PublishOf("costly", ""), 50));
+    for (int i = 0; i < 5; ++i) Step();
+  }
+  EXPECT_EQ(busy->waiting(), 1u);
+}
+
 TEST_F(BrokerTurnsTest, ReadsLittleFromEachWhileManyWaitForTheirTurn) {
   options_.maximum_total_queued_bytes = 8'000'000;
   MakeCostly();
