@@ -126,7 +126,7 @@ void ServerConnection::AddServed(std::size_t work, mqtt::TimePoint now) {
 
 std::size_t ServerConnection::MaximumRead() const {
   const std::size_t room = core_.unfinished.ReadRoom();
-  return writer_.own_bytes() > kSomeAnswers ? std::min(room, kSmallRead) : room;
+  return core_.budget.tight() || writer_.own_bytes() > kSomeAnswers ? std::min(room, kSmallRead) : room;
 }
 
 void ServerConnection::HandleFrames(mqtt::TimePoint now) {
@@ -344,7 +344,10 @@ void ServerConnection::ScanRetained(mqtt::TimePoint now) {
 
 void ServerConnection::OnWritten() {
   const bool whole = writer_.Written();
-  if (whole && session_ != nullptr) session_->outbox().OnWritten();
+  if (session_ == nullptr) return;
+  if (whole) session_->outbox().OnWritten();
+  // It takes messages again, and QoS 0 under way has left room.
+  if (!session_->shares().empty()) core_.router.Refill(*session_);
 }
 
 bool ServerConnection::Stalled() const {

@@ -370,6 +370,22 @@ TEST_F(BrokerShareTest, GoesToAMemberWhenWhatWasInFrontOfItIsWritten) {
   EXPECT_EQ(member->Next<mqtt::Publish>().payload, "second");
 }
 
+// Nothing is unacknowledged that could tell of it.
+TEST_F(BrokerShareTest, GoesToAMemberThatReadsAgain) {
+  auto member = Connected("member");
+  Subscribe(*member, "$share/g/t");
+  Subscribe(*member, "other", QoS::kAtMostOnce);
+  auto publisher = Connected("publisher");
+  member->Freeze();
+  Send(*publisher, PublishOf("other", std::string(200'000, 'x')));
+  clock_.Advance(seconds(2));
+  Send(*publisher, PublishOf("t", "job", 1));
+  member->Thaw();
+  Settle();
+  EXPECT_EQ(member->Next<mqtt::Publish>().topic_name, "other");
+  EXPECT_EQ(member->Next<mqtt::Publish>().payload, "job");
+}
+
 TEST_F(BrokerShareTest, GoesToAnotherWhenAMemberDies) {
   auto first = Member("first", 2);
   auto publisher = Connected("publisher");
