@@ -7,7 +7,6 @@
 #include <absl/strings/str_cat.h>
 
 #include "mqttrpc/mqtt/status.h"
-#include "wire.h"
 
 namespace mqttrpc::broker {
 namespace {
@@ -21,53 +20,8 @@ constexpr std::chrono::seconds kFarewell{5};
 // A client whose write has been under way for longer takes nothing at the moment.
 constexpr std::chrono::seconds kStall{1};
 
-// A packet's handling, in the units of BrokerCore::work.
-constexpr std::size_t kWorkPerPacket = 4;
-constexpr std::size_t kBytesPerWork = 64;
-
-// What has been done for a connection counts half after this time.
-constexpr std::chrono::seconds kHalfLife{1};
-
 // When retained messages are looked for again that the memory had no room for.
 constexpr std::chrono::seconds kScanAgain{1};
-
-// What we may have to say before a client must read some of it, in bytes.
-constexpr std::size_t kManyAnswers = 64 * 1024;
-constexpr std::size_t kFewAnswers = 4 * 1024;
-
-// Who has so many answers to take is read from little by little: what does not become
-// answers would have to wait here.
-constexpr std::size_t kSomeAnswers = 16 * 1024;
-constexpr std::size_t kSmallRead = 4 * 1024;
-
-// What a list may have, of Topic Filters or of properties: each entry costs much more
-// than its bytes.
-constexpr std::size_t kMaximumListBytes = 1024 * 1024;
-
-mqtt::PacketType TypeOf(std::uint8_t first_byte) { return static_cast<mqtt::PacketType>(first_byte >> 4); }
-
-bool IsConnect(std::uint8_t first_byte) { return TypeOf(first_byte) == mqtt::PacketType::kConnect; }
-
-// How many bytes of `frame` are a list. Of one that is malformed it does not matter.
-std::size_t ListBytes(const mqtt::Frame& frame, mqtt::ProtocolVersion version) {
-  if (TypeOf(frame.first_byte) != mqtt::PacketType::kPublish) return frame.body.size();
-  if (version != mqtt::ProtocolVersion::k5 || frame.body.size() <= kMaximumListBytes) return 0;
-  constexpr std::uint8_t kQoSBits = 0x06;
-  mqtt::Reader in(mqtt::AsText(frame.body));
-  in.String("Topic Name");
-  if ((frame.first_byte & kQoSBits) != 0) in.U16("Packet Identifier");
-  return in.VariableByteInteger("Property Length");
-}
-
-absl::Status CheckList(const mqtt::Frame& frame, mqtt::ProtocolVersion version) {
-  const std::size_t bytes = ListBytes(frame, version);
-  if (bytes <= kMaximumListBytes) return absl::OkStatus();
-  return mqtt::StatusFrom(ReasonCode::kQuotaExceeded,
-                          absl::StrCat("the properties or Topic Filters of a packet have ", bytes,
-                                       " bytes; this broker takes ", kMaximumListBytes));
-}
-
-absl::Status NotAConnect() { return mqtt::StatusFrom(ReasonCode::kProtocolError, "the first packet is not a CONNECT"); }
 
 }  // namespace
 
@@ -87,113 +41,11 @@ ServerConnection::~ServerConnection() {
   if (session_ != nullptr) session_->Detach();
 }
 
-void ServerConnection::OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint now, bool in_turn) {
-  if (finished()) return;
-  last_read_ = bytes.size();
-  core_.counters.bytes_received.Add(bytes.size());
-  if (state_ == State::kAwaitingConnect && frames_.tail_bytes() == 0 &&
-      !IsConnect(static_cast<std::uint8_t>(bytes.front()))) {
-    return Refuse(NotAConnect(), now);  // Whatever it speaks, it may not be long enough for a packet.
-  }
-  frames_.Feed(bytes);
-  if (in_turn) return HandleFrames(now);
-  unfinished_ = true;
-  KeepTail(now);
-}
-
-void ServerConnection::Continue(mqtt::TimePoint now) {
-  if (finished()) return;
-  if (std::exchange(scan_waits_, false)) {
-    scan_turn_ = true;
-    waker_.Wake();
-  }
-  if (!unfinished() || choked()) return;
-  last_packet_at_ = now;  // That it was silent was our doing.
-  HandleFrames(now);
-}
-
-std::uint64_t ServerConnection::served(mqtt::TimePoint now) const {
-  if (now - served_at_ < kHalfLife) return served_;
-  const auto halvings = (now - served_at_) / kHalfLife;
-  return halvings >= 64 ? 0 : served_ >> halvings;
-}
-
-void ServerConnection::AddServed(std::size_t work, mqtt::TimePoint now) {
-  const std::uint64_t before = served(now);
-  if (now - served_at_ >= kHalfLife) served_at_ = now;
-  served_ = before + work;
-}
-
-std::size_t ServerConnection::MaximumRead() const {
-  const std::size_t room = core_.unfinished.ReadRoom();
-  return core_.budget.tight() || writer_.own_bytes() > kSomeAnswers ? std::min(room, kSmallRead) : room;
-}
-
-void ServerConnection::HandleFrames(mqtt::TimePoint now) {
-  core_.now = now;
-  const std::size_t before = core_.work;
-  unfinished_ = false;
-  while (!finished()) {
-    const auto frame = frames_.Next();
-    if (!frame.ok()) {
-      Refuse(frame.status(), now);
-      break;
-    }
-    if (!frame->has_value()) break;
-    HandleFrame(**frame, now);
-    if (core_.work < BrokerCore::kWorkPerTurn && !AnswersPileUp()) continue;
-    unfinished_ = true;
-    break;
-  }
-  AddServed(core_.work - before, now);
-  KeepTail(now);
-}
-
-// Who does not read is not read from either.
-bool ServerConnection::AnswersPileUp() const {
-  return writer_.own_bytes() > (core_.budget.tight() ? kFewAnswers : kManyAnswers);
-}
-
-void ServerConnection::KeepTail(mqtt::TimePoint now) {
-  if (finished()) frames_.Clear();
-  frames_.Keep();
-  const std::size_t before = UnfinishedPackets::bytes(*this);
-  using Kind = UnfinishedPackets::Kind;
-  // Of a large packet and what follows it, all counts as part of it.
-  const bool one_read = frames_.tail_bytes() <= last_read_ + kSmallRead;
-  Kind kind = Kind::kPart;
-  if (unfinished() && one_read) kind = AnswersPileUp() ? Kind::kChoked : Kind::kWaiting;
-  core_.unfinished.Set(*this, frames_.memory_bytes(), kind);
-  if (frames_.memory_bytes() <= before) return;
-  if (UnfinishedPackets::Packet* surplus = core_.unfinished.Surplus(*this)) surplus->GiveUp(now);
-}
-
-void ServerConnection::GiveUp(mqtt::TimePoint now) {
-  Refuse(mqtt::StatusFrom(ReasonCode::kQuotaExceeded, "too many large packets arrive at the same time; try again"),
-         now);
-  frames_.Clear();
-  core_.unfinished.Set(*this, 0, UnfinishedPackets::Kind::kPart);
-}
-
 void ServerConnection::GiveWay(mqtt::TimePoint now) {
   Finish(absl::ResourceExhaustedError("no CONNECT so far, and others wait"), now);
 }
 
-void ServerConnection::HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now) {
-  last_packet_at_ = now;
-  core_.work += kWorkPerPacket + frame.body.size() / kBytesPerWork;
-  const absl::Status status = [&] {
-    if (state_ == State::kAwaitingConnect) return HandleFirst(frame, now);
-    if (absl::Status listed = CheckList(frame, terms_.peer.version); !listed.ok()) return listed;
-    auto packet = mqtt::DecodePacket(frame, mqtt::Sender::kClient, terms_.peer.version);
-    return packet.ok() ? HandlePacket(*packet, now) : packet.status();
-  }();
-  if (!status.ok()) Refuse(status, now);
-}
-
-// MQTT-3.1.0-1: the first packet is a CONNECT.
 absl::Status ServerConnection::HandleFirst(const mqtt::Frame& frame, mqtt::TimePoint now) {
-  if (!IsConnect(frame.first_byte)) return NotAConnect();
   const auto connect = mqtt::DecodeConnect(frame);
   if (connect.ok()) {
     const bool named = connect->properties.Has(mqtt::PropertyId::kAuthenticationMethod);
@@ -317,10 +169,8 @@ void ServerConnection::OnStreamEnd(const absl::Status& why, mqtt::TimePoint now)
 }
 
 void ServerConnection::Collect(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather) {
-  if (session_ != nullptr && !session_->retained_scans().empty()) {
-    ScanRetained(now);
-  }
   if (session_ == nullptr) return writer_.Collect(nullptr, now, gather);
+  if (!session_->retained_scans().empty()) ScanRetained(now);
   Outbox& outbox = session_->outbox();
   const std::size_t before = outbox.waiting_messages();
   writer_.Collect(&outbox, now, gather);

@@ -43,7 +43,7 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   ~ServerConnection() override;
 
   // `in_turn`: else they are only kept, for Continue().
-  void OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint now, bool in_turn = true);
+  void OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint now, bool in_turn);
   void OnStreamEnd(const absl::Status& why, mqtt::TimePoint now);
   void OnDeadline(mqtt::TimePoint now);
 
@@ -99,19 +99,21 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   // UnfinishedPackets::Packet:
   void GiveUp(mqtt::TimePoint now) override;
 
-  // server_connection.cc
+  // connection_frames.cc
   void HandleFrames(mqtt::TimePoint now);
   void HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now);
   void KeepTail(mqtt::TimePoint now);
   void AddServed(std::size_t work, mqtt::TimePoint now);
-  void ScanRetained(mqtt::TimePoint now);
   bool AnswersPileUp() const;
+
+  // server_connection.cc
   absl::Status CheckRoomFor(const mqtt::Connect& connect, bool known) const;
   absl::Status HandleFirst(const mqtt::Frame& frame, mqtt::TimePoint now);
   absl::Status Accept(const mqtt::Connect& connect, mqtt::TimePoint now);
   void Begin(const mqtt::Connect& connect, mqtt::TimePoint now);
   void Refuse(const absl::Status& why, mqtt::TimePoint now);
   void Finish(const absl::Status& why, mqtt::TimePoint now);
+  void ScanRetained(mqtt::TimePoint now);
   mqtt::TimePoint WriteDeadline() const;
   mqtt::TimePoint SilenceDeadline() const;
 

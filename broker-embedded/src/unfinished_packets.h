@@ -42,10 +42,14 @@ class UnfinishedPackets {
     std::uint64_t key_ = 0;  // Among large_; 0: not there.
   };
 
+  // Parts of so many bytes are never given up.
+  static constexpr std::size_t kSmall = std::size_t{4} * 1024;
+
   explicit UnfinishedPackets(MemoryBudget& budget) : budget_(budget) {}
   UnfinishedPackets(const UnfinishedPackets&) = delete;
   UnfinishedPackets& operator=(const UnfinishedPackets&) = delete;
 
+  // `packet` takes so many bytes of memory now.
   void Set(Packet& packet, std::size_t bytes, Kind kind) {
     Give(packet.kind_, packet.bytes_);
     Take(kind, bytes);
@@ -79,7 +83,6 @@ class UnfinishedPackets {
   static std::size_t bytes(const Packet& packet) { return packet.bytes_; }
 
  private:
-  static constexpr std::size_t kSmall = std::size_t{4} * 1024;
   static constexpr std::size_t kLeastRead = 512;
   static constexpr std::size_t kMostRead = std::size_t{64} * 1024;
 
