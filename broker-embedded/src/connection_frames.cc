@@ -120,6 +120,7 @@ void ServerConnection::HandleFrames(mqtt::TimePoint now) {
   }
   AddServed(core_.work - before, now);
   KeepTail(now);
+  if (stream_end_ && !unfinished()) OnStreamEnd(*stream_end_, now);
 }
 
 // Who does not read is not read from either.

@@ -29,7 +29,10 @@ void Link::OnWritten() {
   Wake();
 }
 
-void Link::OnClosed(absl::Status why) { connection_.OnStreamEnd(why, host_.Now()); }
+void Link::OnClosed(absl::Status why) {
+  connection_.OnStreamEnd(why, host_.Now());
+  if (connection_.unfinished()) host_.OnUnfinished(*this);
+}
 
 void Link::Wake() {
   if (awake_) return;

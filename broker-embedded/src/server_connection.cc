@@ -148,6 +148,7 @@ void ServerConnection::Disconnect(ReasonCode code, std::string_view reason, mqtt
 // are its last packets.
 void ServerConnection::Finish(const absl::Status& why, mqtt::TimePoint now) {
   state_ = State::kFinished;
+  abandoned_ = abandoned_ || stream_end_;
   last_packet_at_ = now;
   core_.now = now;
   waker_.Wake();
@@ -163,12 +164,18 @@ void ServerConnection::Finish(const absl::Status& why, mqtt::TimePoint now) {
 }
 
 void ServerConnection::OnStreamEnd(const absl::Status& why, mqtt::TimePoint now) {
+  if (unfinished()) {
+    stream_end_ = why;
+    return;
+  }
   abandoned_ = true;
   if (finished()) return waker_.Wake();
   Finish(why.ok() ? absl::UnavailableError("closed without DISCONNECT") : why, now);
 }
 
 void ServerConnection::Collect(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather) {
+  gather.clear();
+  if (stream_end_) return;
   if (session_ == nullptr) return writer_.Collect(nullptr, now, gather);
   if (!session_->retained_scans().empty()) ScanRetained(now);
   Outbox& outbox = session_->outbox();

@@ -44,6 +44,7 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
 
   // `in_turn`: else they are only kept, for Continue().
   void OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint now, bool in_turn);
+  // What has come before and waits for its turn is handled yet: a DISCONNECT may be in it.
   void OnStreamEnd(const absl::Status& why, mqtt::TimePoint now);
   void OnDeadline(mqtt::TimePoint now);
 
@@ -51,7 +52,7 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   // came before cost much: Continue() then. Others get their turn meanwhile.
   bool unfinished() const { return unfinished_ && !finished(); }
   // ... and those only after OnWritten(): it reads too few of our answers.
-  bool choked() const { return unfinished() && AnswersPileUp(); }
+  bool choked() const { return unfinished() && !stream_end_ && AnswersPileUp(); }
   // The same for retained messages that it has not looked at: Collect() found more.
   bool scan_waits() const { return scan_waits_ && !finished(); }
   void Continue(mqtt::TimePoint now);
@@ -166,7 +167,8 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   bool scan_waits_ = false;
   bool scan_turn_ = false;  // The next Collect() may look at retained messages.
   mqtt::TimePoint scan_again_at_ = mqtt::kNever;
-  bool resumed_ = false;  // The session was there before.
+  std::optional<absl::Status> stream_end_;  // Why it is over, while unfinished().
+  bool resumed_ = false;                    // The session was there before.
   mqtt::FrameBuffer frames_;
   PacketWriter writer_;
 

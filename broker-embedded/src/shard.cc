@@ -169,10 +169,9 @@ void Shard::OnPublished(Link& link) {
   resume_timer_->Arm(Now() + kLongestPause, [this] { ResumeAll(); });
 }
 
-// Those for whom little was done lately are equal, whatever they have sent now. To look
-// at retained messages is not urgent.
+// Those for whom little was done lately are equal, whatever they have sent now.
 std::uint64_t Shard::RankOf(const ServerConnection& connection) const {
-  const std::uint64_t served = connection.served(Now()) + (connection.scan_waits() ? 4 * BrokerCore::kWorkPerTurn : 0);
+  const std::uint64_t served = connection.served(Now());
   return served < BrokerCore::kWorkPerTurn ? 0 : served;
 }
 
@@ -183,8 +182,12 @@ bool Shard::HasTurn(const Link& link) const {
 
 // Comes again behind what is ready to run: the others' reads and writes.
 void Shard::OnUnfinished(Link& link) {
-  if (link.place || stopped()) return;
-  link.place = Place{RankOf(link.connection()), ++last_place_};
+  if (stopped()) return;
+  Place place{RankOf(link.connection()), link.place ? link.place->ticket : ++last_place_};
+  if (!link.connection().unfinished()) place.rank += 4 * BrokerCore::kWorkPerTurn;  // Retained messages are not urgent.
+  if (link.place && link.place <= place) return;
+  LeaveQueue(link);
+  link.place = place;
   waiting_[*link.place] = &link;
   by_age_[link.place->ticket] = &link;
   PostContinue();

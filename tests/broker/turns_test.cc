@@ -67,6 +67,30 @@ TEST_F(BrokerTurnsTest, GivesCostlyClientsTheirTurnsToo) {
   for (const auto& costly : many_) EXPECT_EQ(costly->waiting(), 1u);
 }
 
+// Its stream is over before its turn comes (MQTT-3.14.4-3).
+TEST_F(BrokerTurnsTest, HearsADisconnectThatWaitedWhenTheStreamEnded) {
+  MakeCostly();
+  auto watcher = Connected("watcher");
+  Subscribe(*watcher, "will");
+  mqtt::Connect connect = ConnectAs("client");
+  connect.will.emplace().topic_name = "will";
+  auto client = Connected(connect);
+  std::string last_words = Repeated(PublishOf("costly", ""), 200);
+  ASSERT_TRUE(mqtt::EncodePacket(mqtt::Disconnect(), mqtt::Sender::kClient, last_words).ok());
+  client->SendBytes(last_words);
+  client->Drop();
+  Settle();
+  EXPECT_EQ(watcher->waiting(), 0u);
+  EXPECT_EQ(broker().statistics().connections, 2u);  // The watcher and the helper.
+
+  client = Connected(connect);  // Without the DISCONNECT the will comes.
+  client->SendBytes(std::string_view(last_words).substr(0, last_words.size() - 2));
+  client->Drop();
+  Settle();
+  EXPECT_EQ(watcher->waiting(), 1u);
+  EXPECT_EQ(broker().statistics().connections, 2u);
+}
+
 // While others, of whom each needs little, keep the broker busy without an end.
 TEST_F(BrokerTurnsTest, ServesWhoHasSentMuchHoweverManyOthersWait) {
   MakeCostly();
