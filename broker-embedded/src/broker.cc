@@ -138,9 +138,9 @@ class Broker::Impl {
   bool stop_called_ = false;
 };
 
-Broker::Broker(BrokerOptions options) : impl_(std::make_shared<Impl>(options)) {}
+Broker::Broker(const BrokerOptions& options) : impl_(std::make_shared<Impl>(options)) {}
 
-Broker::Broker(asio::any_io_executor executor, BrokerOptions options)
+Broker::Broker(asio::any_io_executor executor, const BrokerOptions& options)
     : impl_(std::make_shared<Impl>(std::move(executor), options)) {}
 
 Broker::~Broker() { Stop(); }

@@ -91,7 +91,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::Subscribe& subscribe, mqtt::
   core_.DeliverRetained(*session_, now);
   core_.counters.subscriptions.Set(core_.router.subscriptions().size());
   const bool refused = std::any_of(ack.reason_codes.begin(), ack.reason_codes.end(), mqtt::IsError);
-  AnswerWithReason(std::move(ack),                        // MQTT-3.8.4-1
+  AnswerWithReason(ack,                                   // MQTT-3.8.4-1
                    refused && terms_.problem_information  // MQTT-3.1.2-29
                        ? absl::StrCat("this broker takes ", core_.options.maximum_subscriptions,
                                       " subscriptions from a client, Topic Filters of ",

@@ -1,6 +1,5 @@
 #include "outbox.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace mqttrpc::broker {
@@ -17,14 +16,10 @@ std::size_t Charged(const Delivery& delivery) {
 // The same whatever version the client speaks next time.
 std::size_t SizeOf(const Delivery& delivery) { return PacketBytes(delivery, mqtt::ProtocolVersion::k5); }
 
-// One identifier that is never acknowledged must not make the others' list grow
-// without end: the window closes until its turn comes (MQTT-4.6.0-2).
-std::size_t LongestRun(std::size_t in_flight) { return std::clamp<std::size_t>(2 * in_flight, 64, 65'535); }
-
 }  // namespace
 
 Outbox::Outbox(const Limits& limits, MemoryBudget& budget, Counters& counters)
-    : limits_(limits), budget_(budget), counters_(counters), in_flight_(LongestRun(limits.in_flight)) {}
+    : limits_(limits), budget_(budget), counters_(counters) {}
 
 Outbox::~Outbox() { Clear(DropReason::kSessionEnded); }
 
@@ -134,9 +129,8 @@ void Outbox::Queue(Delivery delivery) {
 
 bool Outbox::HasWindowFor(std::size_t count) const {
   constexpr std::size_t kFewGaps = 64;
-  if (budget_.lasting_full() && in_flight_.places() > in_flight_.size() + kFewGaps) return false;
-  return attached_ && on_wire_ + count <= peer_.receive_maximum && in_flight_.size() + count <= limits_.in_flight &&
-         !in_flight_.full();
+  if (budget_.lasting_full() && in_flight_.gaps() > kFewGaps) return false;
+  return attached_ && on_wire_ + count <= peer_.receive_maximum && in_flight_.size() + count <= limits_.in_flight;
 }
 
 // Gives back what one message costs that leaves.

@@ -152,7 +152,7 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   template <typename PacketT>
   void Answer(const PacketT& packet);
   template <typename PacketT>
-  void AnswerWithReason(PacketT packet, std::string_view reason);
+  void AnswerWithReason(const PacketT& packet, std::string_view reason);
 
   BrokerCore& core_;
   Waker& waker_;
@@ -199,7 +199,7 @@ void ServerConnection::Answer(const PacketT& packet) {
 // it: never a packet over its maximum (MQTT-3.2.2-19, MQTT-3.9.2-1, MQTT-3.11.2-1,
 // MQTT-3.14.2-3), no ill-formed text that a peer made us quote.
 template <typename PacketT>
-void ServerConnection::AnswerWithReason(PacketT packet, std::string_view reason) {
+void ServerConnection::AnswerWithReason(const PacketT& packet, std::string_view reason) {
   if (!reason.empty() && v5()) {
     mqtt::Properties properties(packet.properties);
     properties.Set(mqtt::property::kReasonString, reason);

@@ -170,8 +170,9 @@ std::size_t SubscriptionTree::Count(std::string_view topic_filter) const {
 ShareGroup& SubscriptionTree::GroupFor(TreeNode& node, std::string_view share_name) {
   const auto found = groups_by_name_.find({&node, share_name});
   if (found != groups_by_name_.end()) return *found->second;
-  while (++last_group_ == 0 || groups_.contains(last_group_)) {
-  }
+  do {
+    ++last_group_;
+  } while (last_group_ == 0 || groups_.contains(last_group_));
   auto& group = node.groups.emplace_back(
       std::make_unique<ShareGroup>(std::string(share_name), last_group_, node.groups.size(), budget_));
   groups_[group->id()] = group.get();

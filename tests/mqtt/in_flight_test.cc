@@ -1,9 +1,11 @@
 #include "in_flight.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -50,24 +52,46 @@ TEST(InFlightTest, NeverGivesAnIdInUseAndNeverZero) {  // MQTT-2.2.1-3, MQTT-2.2
   EXPECT_EQ(waiting.Add(0), std::nullopt);
 }
 
-// Whoever acknowledges all but the oldest makes nobody keep more than that.
-TEST(InFlightTest, IsFullWhenItsRunIsAsLongAsItMayBe) {
-  InFlight<int> waiting(4);
-  for (int i = 1; i <= 4; ++i) EXPECT_EQ(waiting.Add(i), i);
-  EXPECT_TRUE(waiting.full());
-  EXPECT_EQ(waiting.Add(5), std::nullopt);
-  for (const PacketId id : {PacketId{2}, PacketId{3}, PacketId{4}}) waiting.Remove(id);
-  EXPECT_EQ(waiting.size(), 1u);
-  EXPECT_TRUE(waiting.full());
-  EXPECT_EQ(waiting.Add(5), std::nullopt);
-  waiting.Remove(1);
-  EXPECT_FALSE(waiting.full());
-  EXPECT_EQ(waiting.Add(5), 5);
+TEST(InFlightTest, GoesOnWhenSomeAreNeverRemovedAndTakesPlaceForThoseOnly) {
+  InFlight<int> waiting;
+  std::vector<std::pair<PacketId, int>> kept;
+  for (int i = 0; i < 200'000; ++i) {
+    const auto id = waiting.Add(i);
+    ASSERT_TRUE(id.has_value());
+    ASSERT_TRUE(std::none_of(kept.begin(), kept.end(), [&](const auto& entry) { return entry.first == *id; }));
+    if (i % 20'000 == 0) {
+      kept.emplace_back(*id, i);
+    } else {
+      ASSERT_EQ(waiting.Remove(*id), i);
+    }
+    ASSERT_EQ(waiting.size(), kept.size());
+    ASSERT_LE(waiting.gaps(), 2 * kept.size() + 65);
+    ASSERT_LE(waiting.places(), 5 * kept.size() + 65);
+  }
+  std::vector<std::pair<PacketId, int>> seen;
+  waiting.ForEach([&](PacketId id, int& item) { seen.emplace_back(id, item); });
+  EXPECT_EQ(seen, kept);  // In the order of Add, not of the identifiers.
+  for (const auto& [id, item] : kept) {
+    ASSERT_NE(waiting.Find(id), nullptr);
+    EXPECT_EQ(*waiting.Find(id), item);
+    EXPECT_EQ(waiting.Remove(id), item);
+    EXPECT_EQ(waiting.Remove(id), std::nullopt);
+  }
+  EXPECT_TRUE(waiting.empty());
 }
 
-TEST(InFlightTest, TakesALongerRunThanThereAreIdsAsAll) {
-  InFlight<int> waiting(100'000);
-  for (int i = 0; i < 65'535; ++i) ASSERT_TRUE(waiting.Add(i).has_value());
+TEST(InFlightTest, UsesEveryIdAlthoughOthersWereLeftBehind) {
+  InFlight<int> waiting;
+  for (int i = 1; i <= 65'535; ++i) waiting.Add(i);
+  for (int id = 1; id <= 65'535; ++id) {
+    if (id % 5 != 0) waiting.Remove(static_cast<PacketId>(id));
+  }
+  const std::size_t free = 65'535 - waiting.size();
+  for (std::size_t i = 0; i < free; ++i) {
+    const auto id = waiting.Add(0);
+    ASSERT_TRUE(id.has_value());
+    ASSERT_NE(*id % 5, 0) << "an identifier in use was given again";
+  }
   EXPECT_EQ(waiting.Add(0), std::nullopt);
 }
 

@@ -37,11 +37,11 @@ struct BrokerStatistics {
 class Broker {
  public:
   // Runs on a thread of its own.
-  explicit Broker(BrokerOptions options = BrokerOptions());
+  explicit Broker(const BrokerOptions& options = BrokerOptions());
 
   // Runs on `executor`, which must run one handler at a time: a strand, or an
   // io_context that one thread runs. Its context outlives the broker.
-  Broker(asio::any_io_executor executor, BrokerOptions options);
+  Broker(asio::any_io_executor executor, const BrokerOptions& options);
 
   ~Broker();
   Broker(const Broker&) = delete;
