@@ -155,7 +155,7 @@ void Dispatcher::Refuse(const RequestIn& request, absl::Status why, mqtt::QoS qo
   shell_.SendAnswer(codec_.EncodeResponse(head, answer.payload));
 }
 
-void Dispatcher::HandlerEnded(ServerCall::State& call, Answer answer, mqtt::TimePoint now) {
+void Dispatcher::HandlerEnded(ServerCall::State& call, const Answer& answer, mqtt::TimePoint now) {
   Forget(call);
   if (!call.answered) GiveAnswer(call, answer, now);
 }

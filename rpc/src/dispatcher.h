@@ -56,7 +56,7 @@ class Dispatcher {
   void StartDraining() { draining_ = true; }
 
   void Arrived(const mqtt::MessageView& message, mqtt::TimePoint now);
-  void HandlerEnded(ServerCall::State& call, Answer answer, mqtt::TimePoint now);
+  void HandlerEnded(ServerCall::State& call, const Answer& answer, mqtt::TimePoint now);
   void HandlerLost(ServerCall::State& call);
 
   // Cancels every handler; those that still owe an answer give `why`, or none if it is OK.

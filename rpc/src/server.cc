@@ -18,7 +18,6 @@
 namespace mqttrpc {
 
 using mqtt::ReasonCode;
-using mqtt::ToAbsl;
 using std::chrono::milliseconds;
 
 namespace {
@@ -334,9 +333,9 @@ void Server::Impl::RunHandler(Service& service, std::size_t method, std::shared_
   });
 }
 
-void Server::Impl::HandlerEnded(ServerCall::State& call, Answer answer) {
+void Server::Impl::HandlerEnded(ServerCall::State& call, const Answer& answer) {
   const Lock lock(mutex_);
-  dispatcher_.HandlerEnded(call, std::move(answer), Now());
+  dispatcher_.HandlerEnded(call, answer, Now());
   CheckDrained();
 }
 

@@ -162,11 +162,11 @@ void ServerCall::State::Finish(const absl::Status& status, const google::protobu
 
 void ServerCall::State::Deliver(Answer answer) {
   if (!place_.hop) {
-    if (const auto sink = place_.sink.lock()) sink->HandlerEnded(*this, std::move(answer));
+    if (const auto sink = place_.sink.lock()) sink->HandlerEnded(*this, answer);
     return;
   }
-  asio::post(place_.home, [self = shared_from_this(), answer = std::move(answer)]() mutable {
-    if (const auto sink = self->place_.sink.lock()) sink->HandlerEnded(*self, std::move(answer));
+  asio::post(place_.home, [self = shared_from_this(), answer = std::move(answer)] {
+    if (const auto sink = self->place_.sink.lock()) sink->HandlerEnded(*self, answer);
   });
 }
 
@@ -176,7 +176,7 @@ void ServerCall::State::FinishWithException(std::exception_ptr exception) {
     if (exception) std::rethrow_exception(exception);
   } catch (const std::exception& thrown) {
     text = thrown.what();
-  } catch (...) {
+  } catch (...) {  // NOLINT(bugprone-empty-catch): `text` says it.
   }
   Finish(absl::UnknownError(text), nullptr);
 }

@@ -39,7 +39,7 @@ Answer AnswerFor(const absl::Status& status, ContentType content_type);
 class AnswerSink {
  public:
   // On the client's executor; once per call that was handed to a handler.
-  virtual void HandlerEnded(ServerCall::State& call, Answer answer) = 0;
+  virtual void HandlerEnded(ServerCall::State& call, const Answer& answer) = 0;
 
   // Any thread: a call that never ended, since its executor is gone.
   virtual void HandlerLost(ServerCall::State& call) = 0;

@@ -41,7 +41,7 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   void RunHandler(Service& service, std::size_t method, std::shared_ptr<ServerCall::State> call) override;
 
   // AnswerSink
-  void HandlerEnded(ServerCall::State& call, Answer answer) override;
+  void HandlerEnded(ServerCall::State& call, const Answer& answer) override;
   void HandlerLost(ServerCall::State& call) override;
 
  private:

@@ -28,7 +28,7 @@ class Network::NamedConnector final : public mqtt::Connector {
   };
 
   absl::StatusOr<std::unique_ptr<mqtt::Transport>> Dial(const asio::any_io_executor& executor) {
-    if (const absl::Status refused = network_.Refused(client_); !refused.ok()) return refused;
+    if (absl::Status refused = network_.Refused(client_); !refused.ok()) return refused;
     auto [client_end, near_end] = mqtt::MemoryTransportPair(executor, network_.executor_);
     auto [far_end, broker_end] = mqtt::MemoryTransportPair(network_.executor_, network_.broker_->executor());
     network_.broker_->Attach(std::move(broker_end));

@@ -4,7 +4,6 @@
 namespace mqttrpc::test {
 namespace {
 
-using mqtt::ReasonCode;
 using std::chrono::hours;
 using std::chrono::seconds;
 using ::testing::ElementsAre;

@@ -38,8 +38,8 @@ class DispatcherTest : public testing::Test, public DispatcherShell {
   // So that calls find their way back, as to a server.
   struct Sink final : AnswerSink {
     explicit Sink(DispatcherTest& test_in) : test(test_in) {}
-    void HandlerEnded(ServerCall::State& call, Answer answer) override {
-      test.dispatcher_->HandlerEnded(call, std::move(answer), test.now_);
+    void HandlerEnded(ServerCall::State& call, const Answer& answer) override {
+      test.dispatcher_->HandlerEnded(call, answer, test.now_);
     }
     void HandlerLost(ServerCall::State& call) override { test.dispatcher_->HandlerLost(call); }
     DispatcherTest& test;

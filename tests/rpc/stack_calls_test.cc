@@ -430,7 +430,7 @@ TEST_F(StackTest, AServerMayCallFromAHandler) {
   ServeAndOpen();
   Channel own(*device_);
   Run();
-  service_.coroutine = [&](ServerContext&, const Question& question) -> test::EchoService::Coroutine {
+  const auto handler = [&](ServerContext&, const Question& question) -> test::EchoService::Coroutine {
     if (question.number() > 0) {
       Question inner;
       inner.set_text("inner");
@@ -440,6 +440,7 @@ TEST_F(StackTest, AServerMayCallFromAHandler) {
     }
     co_return Reply();
   };
+  service_.coroutine = handler;
   Question question;
   question.set_number(1);
   const Result result = Call(question);

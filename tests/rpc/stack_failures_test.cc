@@ -25,7 +25,6 @@ using test::StackTest;
 using test::UserProperty;
 using testing::HasSubstr;
 using testing::SizeIs;
-namespace property = mqtt::property;
 
 CallOptions Within(milliseconds timeout) {
   CallOptions options;
@@ -37,7 +36,7 @@ class FailureTest : public StackTest {
  protected:
   // A coroutine that waits until it is cancelled, and says what it saw.
   void ServeForEver(ServerOptions options = ServerOptions()) {
-    service_.coroutine = [this](ServerContext& context, const Question&) -> EchoService::Coroutine {
+    const auto handler = [this](ServerContext& context, const Question&) -> EchoService::Coroutine {
       log_of_handler_ += "begin ";
       context.OnCancel([this] { log_of_handler_ += "told "; });
       asio::steady_timer timer(context.executor(), asio::steady_timer::time_point::max());
@@ -47,6 +46,7 @@ class FailureTest : public StackTest {
       log_of_handler_ += context.cancelled() ? "cancelled" : "?";
       co_return Reply();
     };
+    service_.coroutine = handler;
     Serve(options);
     Open();
     Spy();

@@ -163,7 +163,7 @@ TEST_F(ThreadsTest, ABlockedPlainHandlerIsToldByOnCancel) {
 TEST_F(ThreadsTest, ACoroutineOnAPoolIsCancelledThere) {
   std::promise<void> running;
   std::promise<bool> ended;
-  service_.coroutine = [&](ServerContext& context, const Question&) -> EchoService::Coroutine {
+  const auto handler = [&](ServerContext& context, const Question&) -> EchoService::Coroutine {
     running.set_value();
     asio::steady_timer timer(context.executor(), asio::steady_timer::time_point::max());
     auto token = asio::experimental::as_tuple(asio::use_awaitable);
@@ -171,6 +171,7 @@ TEST_F(ThreadsTest, ACoroutineOnAPoolIsCancelledThere) {
     ended.set_value(error == asio::error::operation_aborted && context.cancelled());
     co_return Reply();
   };
+  service_.coroutine = handler;
   Serve(true);
   auto reply = Begin();
   running.get_future().get();

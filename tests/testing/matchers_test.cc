@@ -10,7 +10,6 @@ using ::testing::_;
 using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::Ge;
-using ::testing::Matches;
 using ::testing::Not;
 using ::testing::StartsWith;
 using namespace mqttrpc::testing;
