@@ -15,10 +15,10 @@
 namespace mqttrpc::mqtt {
 
 // Gives out unused Packet Identifiers in rising order (MQTT-2.2.1-3,
-// MQTT-2.2.1-4) and finds what waits under one, in O(1): most are acknowledged in
-// their order, so the ids in use lie in one run of the identifier space. Those
-// that stay behind while later ones go are moved out of the run, into a map. What
-// all of it takes grows with what is in use only.
+// MQTT-2.2.1-4) and finds what waits under one. Most are acknowledged in their
+// order, so the ids in use lie in one run of the identifier space: O(1). Those that
+// stay behind while later ones go are moved out of the run, into a map: O(log n).
+// What all of it takes grows with what is in use only.
 template <typename T>
 class InFlight {
  public:
@@ -77,7 +77,8 @@ class InFlight {
   bool empty() const { return size_ == 0; }
   bool full() const { return size_ == kIds; }  // Add() would find no identifier.
 
-  // Identifiers that were freed and take a place still: at most 64 and two for each in use.
+  // Identifiers that were freed and take a place still. Add() keeps them near 64 and two
+  // for each in use.
   std::size_t gaps() const { return slots_.size() + left_behind_.size() - size_; }
 
   // What all of it takes, in places of kBytesPerPlace.

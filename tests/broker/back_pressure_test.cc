@@ -71,7 +71,6 @@ TEST_F(BrokerBackPressureTest, StopsReadingFromPublishersWhileTheQueuesAreFull) 
 }
 
 // Otherwise one that both publishes and subscribes could wait for itself.
-
 TEST_F(BrokerBackPressureTest, ListensToAPausedPublisherAgainAfterAWhile) {
   options_.maximum_total_queued_bytes = 1'000'000;
   Crowd crowd(*this);
@@ -89,14 +88,6 @@ TEST_F(BrokerBackPressureTest, ListensToAPausedPublisherAgainAfterAWhile) {
   EXPECT_FALSE(publisher->closed());
 }
 
-// Whoever waits for publishers would wait for these clients.
-
-// A single message that is never acknowledged is as much as many.
-
-// Those who are away may fill only a part of the memory, however many they are: the
-
-// others are served without a pause.
-
 TEST_F(BrokerBackPressureTest, CountsUnderSysWhatItDropsAndWhy) {
   options_.maximum_queued_messages = 10;
   auto frozen = Connected("frozen");
@@ -109,8 +100,6 @@ TEST_F(BrokerBackPressureTest, CountsUnderSysWhatItDropsAndWhy) {
   Subscribe(*watcher, "$SYS/broker/messages/dropped/queue_full");
   EXPECT_GT(NumberIn(watcher->Next<mqtt::Publish>()), 100);
 }
-
-// What the broker holds already costs nothing when it goes to a member.
 
 TEST_F(BrokerBackPressureTest, SendsTheWillsOfAllWhoFallSilentTogether) {
   constexpr int kSilent = 40;
@@ -135,7 +124,6 @@ TEST_F(BrokerBackPressureTest, SendsTheWillsOfAllWhoFallSilentTogether) {
 }
 
 // Its pings alone would keep it for ever, and its queue with it.
-
 TEST_F(BrokerBackPressureTest, EndsAClientThatTakesNothingForTooLong) {
   mqtt::Connect connect = ConnectAs("frozen");
   connect.keep_alive = 0;
@@ -181,7 +169,6 @@ TEST_F(BrokerBackPressureTest, EndsAClientThatReadsNoAnswersForTooLong) {
 }
 
 // A message takes as many writes as it is large, each with a time of its own.
-
 TEST_F(BrokerBackPressureTest, KeepsAClientThatReadsALargeMessageSlowly) {
   auto slow = Connected("slow");
   Subscribe(*slow, "t");
@@ -200,10 +187,6 @@ TEST_F(BrokerBackPressureTest, KeepsAClientThatReadsALargeMessageSlowly) {
   EXPECT_FALSE(slow->closed());
   EXPECT_EQ(slow->Next<mqtt::Publish>().payload.size(), 4'000'000u);
 }
-
-// A client that reads, and acknowledges nothing, and goes: for what it left others
-
-// would have no room.
 
 TEST_F(BrokerBackPressureTest, MakesRoomForNewClientsAmongSilentStreams) {
   options_.maximum_connections = 8;

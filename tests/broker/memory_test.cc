@@ -15,6 +15,7 @@ using std::chrono::seconds;
 
 class BrokerMemoryTest : public CrowdedBrokerTest {};
 
+// Whoever waits for publishers would wait for these clients.
 TEST_F(BrokerMemoryTest, LetsNobodyHoldMoreThanAShareOfWhatIsLeft) {
   options_.maximum_total_queued_bytes = 8'000'000;
   constexpr int kSlow = 10;
@@ -44,6 +45,7 @@ TEST_F(BrokerMemoryTest, LetsNobodyHoldMoreThanAShareOfWhatIsLeft) {
   EXPECT_GT(broker().statistics().messages_dropped, 10'000u);
 }
 
+// A single message that is never acknowledged is as much as many.
 TEST_F(BrokerMemoryTest, TakesNoLargeMessageForASlowClientWhenWhatLastsIsFull) {
   options_.maximum_total_queued_bytes = 4'000'000;
   std::vector<std::unique_ptr<RawClient>> slow;
@@ -78,6 +80,8 @@ TEST_F(BrokerMemoryTest, SendsRetainedMessagesWhenThereIsMemoryAgain) {
   EXPECT_EQ(subscriber->waiting(), 5u);
 }
 
+// Those who are away may fill only a part of the memory, however many they are: the
+// others are served without a pause.
 TEST_F(BrokerMemoryTest, KeepsRoomForTheLiveWhateverWaitsForTheAbsent) {
   options_.maximum_total_queued_bytes = 4'000'000;
   mqtt::Properties properties;
@@ -201,6 +205,7 @@ TEST_F(BrokerMemoryTest, LeavesEveryoneAFewSubscriptions) {
   EXPECT_EQ(modest->Next<mqtt::Publish>().payload, "x");
 }
 
+// What the broker holds already costs nothing when it goes to a member.
 TEST_F(BrokerMemoryTest, LosesNothingOfAShareGroupWhenItsMemoryIsGone) {
   constexpr int kJobs = 50;
   options_.maximum_total_queued_bytes = 500'000;
@@ -249,6 +254,8 @@ TEST_F(BrokerMemoryTest, RefusesLargeSessionsBeforeTheyTakeAllMemory) {
   ExpectServing();
 }
 
+// A client that reads, and acknowledges nothing, and goes: for what it left others
+// would have no room.
 TEST_F(BrokerMemoryTest, KeepsRoomForTheLiveWhateverIsNeverAcknowledged) {
   options_.maximum_total_queued_bytes = 4'000'000;
   mqtt::Properties lasting;
