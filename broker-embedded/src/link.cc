@@ -24,9 +24,13 @@ void Link::AfterFrames(std::uint64_t publishes_before) {
 }
 
 void Link::OnWritten() {
+  Written();
+  Wake();
+}
+
+void Link::Written() {
   connection_.OnWritten();
   if (connection_.unfinished() && !connection_.choked()) host_.OnUnfinished(*this);
-  Wake();
 }
 
 void Link::OnClosed(absl::Status why) {
@@ -44,7 +48,10 @@ bool Link::Flush(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& g
   awake_ = false;
   if (connection_.abandoned()) return false;
   connection_.Collect(now, gather);
-  if (!gather.empty()) transport_->Write(gather);
+  if (!gather.empty() && transport_->Write(gather)) {
+    Written();
+    if (connection_.has_more_to_say()) Wake();
+  }
   if (connection_.scan_waits()) host_.OnUnfinished(*this);
   if (!connection_.finished()) return true;
   if (connection_.idle()) {

@@ -78,6 +78,7 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::Wak
 
  private:
   void AfterFrames(std::uint64_t publishes_before);
+  void Written();
 
   LinkHost& host_;
   std::unique_ptr<mqtt::Transport> transport_;

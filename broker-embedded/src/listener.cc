@@ -1,6 +1,10 @@
 #include "listener.h"
 
+#include <sys/socket.h>
+
+#include <cerrno>
 #include <chrono>
+#include <system_error>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -14,6 +18,9 @@ using asio::ip::tcp;
 
 // After an error that only time can mend, such as no free file descriptor.
 constexpr std::chrono::milliseconds kRetryAfter{100};
+
+// In a row, before those that are here already have their turn.
+constexpr int kAcceptedPerTurn = 64;
 
 absl::Status Unavailable(const mqtt::Endpoint& endpoint, const asio::error_code& error) {
   return absl::UnavailableError(absl::StrCat("cannot listen on ", endpoint.ToString(), ": ", error.message()));
@@ -52,38 +59,65 @@ absl::StatusOr<std::shared_ptr<Listener>> Listener::Open(asio::any_io_executor e
   return std::shared_ptr<Listener>(new Listener(std::move(acceptor), std::move(bound_endpoint), environment));
 }
 
-void Listener::Start(Accepted accepted) {
+void Listener::Start(std::shared_ptr<mqtt::SocketPoller> poller, Accepted accepted) {
+  poller_ = std::move(poller);
   accepted_ = std::move(accepted);
-  AcceptNext();
+  asio::error_code ignored;
+  acceptor_.non_blocking(true, ignored);
+  AwaitNext();
 }
 
 void Listener::Close() {
   accepted_ = nullptr;
   retry_ = nullptr;
+  poller_ = nullptr;
   asio::error_code ignored;
   acceptor_.close(ignored);
 }
 
-void Listener::AcceptNext() {
-  acceptor_.async_accept([self = shared_from_this()](const asio::error_code& error, tcp::socket socket) {
-    self->OnAccept(error, std::move(socket));
+void Listener::AwaitNext() {
+  acceptor_.async_wait(tcp::acceptor::wait_read, [self = shared_from_this()](const asio::error_code& error) {
+    if (self->accepted_ == nullptr) return;
+    if (error) return self->RetryLater(error.value());
+    self->AcceptWaiting();
   });
 }
 
-void Listener::OnAccept(const asio::error_code& error, tcp::socket socket) {
-  if (accepted_ == nullptr) return;
-  if (!error) {
-    accepted_(mqtt::NewTcpTransport(std::move(socket), *environment_.clock));
-    return AcceptNext();
+void Listener::AcceptWaiting() {
+  for (int i = 0; i < kAcceptedPerTurn; ++i) {
+    const int descriptor = accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor >= 0) {
+      if (auto transport = TransportOf(descriptor)) accepted_(std::move(transport));
+      if (accepted_ == nullptr) return;
+      continue;
+    }
+    if (errno == ECONNABORTED || errno == EINTR) continue;  // It went away in the backlog.
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return RetryLater(errno);
+    break;
   }
-  if (error == asio::error::connection_aborted) return AcceptNext();  // It went away in the backlog.
+  AwaitNext();
+}
+
+std::unique_ptr<mqtt::Transport> Listener::TransportOf(int descriptor) {
+  std::unique_ptr<mqtt::SocketWatch> watch;
+  if (poller_ != nullptr) {
+    watch = poller_->Watch(descriptor);
+    if (watch == nullptr) return nullptr;
+  } else {
+    const auto protocol = acceptor_.local_endpoint().protocol();
+    watch = mqtt::NewAsioSocketWatch(tcp::socket(acceptor_.get_executor(), protocol, descriptor));
+  }
+  return mqtt::NewTcpTransport(std::move(watch), *environment_.clock);
+}
+
+void Listener::RetryLater(int error) {
   if (environment_.log->Wants(mqtt::LogLevel::kWarning)) {
-    environment_.log->Write(
-        mqtt::LogLevel::kWarning,
-        absl::StrCat("event=accept_failed listener=", endpoint_.ToString(), " reason=\"", error.message(), "\""));
+    environment_.log->Write(mqtt::LogLevel::kWarning,
+                            absl::StrCat("event=accept_failed listener=", endpoint_.ToString(), " reason=\"",
+                                         std::generic_category().message(error), "\""));
   }
   if (retry_ == nullptr) retry_ = environment_.clock->NewTimer(acceptor_.get_executor());
-  retry_->Arm(environment_.clock->Now() + kRetryAfter, [this] { AcceptNext(); });
+  retry_->Arm(environment_.clock->Now() + kRetryAfter, [this] { AcceptWaiting(); });
 }
 
 }  // namespace mqttrpc::broker

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <absl/status/statusor.h>
 #include <asio/any_io_executor.hpp>
@@ -12,6 +13,7 @@
 #include "mqttrpc/mqtt/endpoint.h"
 #include "mqttrpc/mqtt/environment.h"
 #include "mqttrpc/mqtt/transport.h"
+#include "socket_poller.h"
 
 namespace mqttrpc::broker {
 
@@ -29,18 +31,22 @@ class Listener : public std::enable_shared_from_this<Listener> {
   const mqtt::Endpoint& endpoint() const { return endpoint_; }
 
   // On the executor: begins to hand over connections, until Close(). If the
-  // system has no descriptors left, it tries again a little later.
-  void Start(Accepted accepted);
+  // system has no descriptors left, it tries again a little later. `poller` watches
+  // them; null: each by itself.
+  void Start(std::shared_ptr<mqtt::SocketPoller> poller, Accepted accepted);
   void Close();
 
  private:
   Listener(asio::ip::tcp::acceptor acceptor, mqtt::Endpoint endpoint, const mqtt::Environment& environment);
-  void AcceptNext();
-  void OnAccept(const asio::error_code& error, asio::ip::tcp::socket socket);
+  void AwaitNext();
+  void AcceptWaiting();
+  void RetryLater(int error);
+  std::unique_ptr<mqtt::Transport> TransportOf(int descriptor);
 
   asio::ip::tcp::acceptor acceptor_;
   const mqtt::Endpoint endpoint_;
   const mqtt::Environment environment_;
+  std::shared_ptr<mqtt::SocketPoller> poller_;
   Accepted accepted_;  // Null once closed.
   std::unique_ptr<mqtt::Timer> retry_;
 };

@@ -207,6 +207,11 @@ void ServerConnection::OnWritten() {
   if (!session_->shares().empty()) core_.router.Refill(*session_);
 }
 
+bool ServerConnection::has_more_to_say() const {
+  if (!writer_.idle()) return true;
+  return session_ != nullptr && (session_->outbox().has_work() || !session_->retained_scans().empty());
+}
+
 bool ServerConnection::Stalled() const {
   if (writer_.writing() && core_.now > writer_.writing_since() + kStall) return true;
   return session_ != nullptr && session_->outbox().Silent(core_.now - kStall);

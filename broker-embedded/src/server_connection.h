@@ -68,6 +68,8 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   void Collect(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather);
   void OnWritten();
   bool idle() const { return writer_.idle(); }
+  // Whether Collect() may find something now that the last write is over.
+  bool has_more_to_say() const;
 
   // Ends it from our side: DISCONNECT with `code` if the client was accepted.
   void Disconnect(mqtt::ReasonCode code, std::string_view reason, mqtt::TimePoint now);

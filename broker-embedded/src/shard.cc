@@ -42,9 +42,13 @@ BrokerOptions Sane(BrokerOptions options) {
 }  // namespace
 
 Shard::Shard(asio::any_io_executor executor, const BrokerOptions& options)
-    : executor_(std::move(executor)), core_(Sane(options)) {}
+    : executor_(std::move(executor)), poller_(mqtt::SocketPoller::New(executor_)), core_(Sane(options)) {
+  if (poller_ != nullptr) poller_->set_on_round([this] { Flush(); });
+}
 
-Shard::~Shard() = default;
+Shard::~Shard() {
+  if (poller_ != nullptr) poller_->set_on_round(nullptr);  // Sockets that linger outlive us.
+}
 
 // The first thing on the executor for whatever came from another thread.
 bool Shard::Enter() {
@@ -83,8 +87,9 @@ bool Shard::Add(std::shared_ptr<Listener> listener) {
     if (!self->Enter()) return;
     self->listeners_.push_back(added);
     // The listener is ours: it never calls back after Close().
-    added->Start(
-        [shard = self.get()](std::unique_ptr<mqtt::Transport> transport) { shard->AddLink(std::move(transport)); });
+    added->Start(self->poller_, [shard = self.get()](std::unique_ptr<mqtt::Transport> transport) {
+      shard->AddLink(std::move(transport));
+    });
   });
   return true;
 }
@@ -129,13 +134,16 @@ void Shard::Remove(Link& link) {
 
 void Shard::OnAwake(Link& link) {
   awake_.push_back(&link);
-  if (flush_posted_ || stopped()) return;
+  const bool comes_anyway = poller_ != nullptr && poller_->in_round();
+  if (comes_anyway || flush_posted_ || stopped()) return;
   flush_posted_ = true;
-  asio::post(executor_, [self = shared_from_this()] { self->Flush(); });
+  asio::post(executor_, [self = shared_from_this()] {
+    self->flush_posted_ = false;
+    self->Flush();
+  });
 }
 
 void Shard::Flush() {
-  flush_posted_ = false;
   if (stopped()) return;
   FlushAwake();
   core_.counters.memory_used.Set(core_.budget.used());
@@ -207,6 +215,7 @@ void Shard::ContinueTurn() {
   while (!waiting_.empty() && core_.work < BrokerCore::kWorkPerTurn) ContinueOne(*waiting_.begin()->second);
   core_.work = 0;
   if (!by_age_.empty()) ContinueOne(*by_age_.begin()->second);
+  core_.counters.memory_used.Set(core_.budget.used());
   ArmTimer();
   if (!waiting_.empty()) PostContinue();
 }

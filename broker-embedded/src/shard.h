@@ -20,14 +20,16 @@
 #include "link.h"
 #include "listener.h"
 #include "mqttrpc/mqtt/deadline_queue.h"
+#include "socket_poller.h"
 
 namespace mqttrpc::broker {
 
 // The sans-I/O core on an executor that runs one handler at a time. During a turn
 // connections only fill queues; at its end each one that has something to say is
-// written to once. A turn is what the executor runs until it comes to the posted
-// Flush(): under load that is many reads, without load it is one. Once a turn has had
-// its share of work, what is read only waits for the next.
+// written to once. A turn is what is ready to be read when the poller asks, or what the
+// executor runs until it comes to the posted Flush(): under load that is many reads,
+// without load it is one. Once a turn has had its share of work, what is read only waits
+// for the next.
 class Shard final : private LinkHost, public std::enable_shared_from_this<Shard> {
  public:
   Shard(asio::any_io_executor executor, const BrokerOptions& options);
@@ -82,6 +84,7 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   void StopTurn(int turns_left, absl::AnyInvocable<void()> done);
 
   const asio::any_io_executor executor_;
+  const std::shared_ptr<mqtt::SocketPoller> poller_;  // Its rounds are our turns. Null: there is none.
   BrokerCore core_;
 
   std::mutex home_mutex_;

@@ -119,9 +119,8 @@ void Client::Impl::Turn() {
       Handle(*std::move(event));
       TellNewWatchers();
     }
-  } while (UpdateStream());
+  } while (UpdateStream() || Flush());
   turning_ = false;
-  Flush();
   ArmTimer();
   const std::lock_guard lock(state_mutex_);
   statistics_ = core_.statistics();
@@ -243,12 +242,20 @@ void Client::Impl::CloseStream() {
   write_in_progress_ = false;
 }
 
-void Client::Impl::Flush() {
-  if (transport_ == nullptr || write_in_progress_ || !core_.has_output()) return;
+bool Client::Impl::Flush() {
+  if (transport_ == nullptr || write_in_progress_ || !core_.has_output()) return false;
   core_.TakeOutput(writing_, Now());
-  write_in_progress_ = true;
   const std::span<const std::byte> piece = AsBytes(writing_);
-  transport_->Write(std::span(&piece, 1));
+  write_in_progress_ = !transport_->Write(std::span(&piece, 1));
+  if (write_in_progress_) return false;
+  Written();
+  return true;
+}
+
+void Client::Impl::Written() {
+  writing_.clear();
+  write_in_progress_ = false;
+  core_.Written();
 }
 
 void Client::Impl::ArmTimer() {
@@ -274,9 +281,7 @@ void Client::Impl::OnBytes(std::span<const std::byte> bytes) {
 
 void Client::Impl::OnWritten() {
   const auto self = shared_from_this();
-  writing_.clear();
-  write_in_progress_ = false;
-  core_.Written();
+  Written();
   Turn();
 }
 

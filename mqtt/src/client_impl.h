@@ -79,7 +79,8 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>,
   bool UpdateStream();  // Whether the core was told something.
   void Dial(std::uint64_t number);
   void CloseStream();
-  void Flush();
+  bool Flush();  // Whether a write is over, which may have ended operations.
+  void Written();
   void ArmTimer();
 
   // Transport::Handler

@@ -28,7 +28,7 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
     WakeLocked(side);
   }
 
-  void Write(int side, std::span<const std::span<const std::byte>> gather) {
+  bool Write(int side, std::span<const std::span<const std::byte>> gather) {
     const std::lock_guard lock(mutex_);
     End& other = Other(side);
     if (other.state == State::kOpen) {
@@ -36,9 +36,11 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
         other.inbox.append(reinterpret_cast<const char*>(piece.data()), piece.size());
       }
     }
-    ends_[side].writing = true;
     WakeLocked(1 - side);
-    WakeLocked(side);
+    ends_[side].writing = true;
+    if (!WrittenLocked(side)) return false;
+    ends_[side].writing = false;
+    return true;
   }
 
   void SetPaused(int side, bool paused) {
@@ -149,7 +151,7 @@ class MemoryTransport final : public Transport {
   ~MemoryTransport() override { pipe_->Drop(side_); }
 
   void Start(Handler& handler) override { pipe_->Start(side_, handler); }
-  void Write(std::span<const std::span<const std::byte>> gather) override { pipe_->Write(side_, gather); }
+  bool Write(std::span<const std::span<const std::byte>> gather) override { return pipe_->Write(side_, gather); }
   void PauseReading() override { pipe_->SetPaused(side_, true); }
   void ResumeReading() override { pipe_->SetPaused(side_, false); }
   void Close() override { pipe_->Close(side_); }

@@ -51,7 +51,7 @@ class Dial : public std::enable_shared_from_this<Dial> {
       done(absl::UnavailableError(absl::StrCat("connect to ", endpoint_.ToString(), ": ", error.message())));
     } else {
       // Real sockets keep real time.
-      done(NewTcpTransport(std::move(socket_), SystemClock(), TcpAcks::kAtOnce));
+      done(NewTcpTransport(NewAsioSocketWatch(std::move(socket_)), SystemClock(), TcpAcks::kAtOnce));
     }
   }
 

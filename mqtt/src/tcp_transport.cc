@@ -3,15 +3,17 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <absl/strings/str_cat.h>
-#include <asio/buffer.hpp>
-#include <asio/error.hpp>
+#include <asio/ip/tcp.hpp>
 
 namespace mqttrpc::mqtt {
 namespace {
@@ -50,15 +52,23 @@ std::string NameOf(const tcp::endpoint& endpoint) {
                                     : absl::StrCat(address, ":", endpoint.port());
 }
 
-// The socket and what Asio does with it. Lives as long as a handler is pending,
-// so that the transport may go at any time.
-class Stream : public std::enable_shared_from_this<Stream> {
+tcp::endpoint PeerOf(int descriptor) {
+  tcp::endpoint endpoint;
+  auto size = static_cast<socklen_t>(endpoint.capacity());
+  if (getpeername(descriptor, endpoint.data(), &size) == 0) endpoint.resize(size);
+  return endpoint;
+}
+
+bool IsNotNow(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+
+// The socket and what is done with it. Lives on while it lingers, so that the transport
+// may go at any time.
+class Stream final : public SocketWatch::Target, public std::enable_shared_from_this<Stream> {
  public:
-  Stream(tcp::socket socket, Clock& clock, TcpAcks acks) : socket_(std::move(socket)), clock_(clock), acks_(acks) {
-    asio::error_code ignored;
-    socket_.set_option(tcp::no_delay(true), ignored);
-    socket_.non_blocking(true, ignored);
-    peer_ = socket_.remote_endpoint(ignored);
+  Stream(std::unique_ptr<SocketWatch> socket, Clock& clock, TcpAcks acks)
+      : socket_(std::move(socket)), peer_(PeerOf(socket_->descriptor())), clock_(clock), acks_(acks) {
+    const int on = 1;
+    (void)setsockopt(socket_->descriptor(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   }
 
   void Start(Transport::Handler& handler) {
@@ -66,11 +76,22 @@ class Stream : public std::enable_shared_from_this<Stream> {
     WaitReadable();
   }
 
-  void Write(std::span<const std::span<const std::byte>> gather) {
+  bool Write(std::span<const std::span<const std::byte>> gather) {
     unwritten_.clear();
-    for (const auto& piece : gather) unwritten_.emplace_back(piece.data(), piece.size());
     next_unwritten_ = 0;
-    WriteSome();
+    if (gather.size() > kPiecesAtOnce) {
+      for (const auto& piece : gather) unwritten_.push_back(PieceOf(piece));
+      return WriteUnwritten();
+    }
+    // Nearly always the system takes all of it now: then nothing is kept.
+    std::array<iovec, kPiecesAtOnce> pieces;
+    std::transform(gather.begin(), gather.end(), pieces.begin(), PieceOf);
+    const std::span<iovec> all(pieces.data(), gather.size());
+    const std::span<iovec> rest = Send(all);
+    if (rest.empty()) return true;
+    unwritten_.assign(rest.begin(), rest.end());
+    socket_->AwaitWritable(shared_from_this());
+    return false;
   }
 
   void PauseReading() { paused_ = true; }
@@ -84,13 +105,11 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void Close() {
     handler_ = nullptr;
     paused_ = false;
-    asio::error_code error;
-    socket_.cancel(error);
-    socket_.shutdown(tcp::socket::shutdown_send, error);
-    if (error) return Drop();
+    unwritten_.clear();
+    if (shutdown(socket_->descriptor(), SHUT_WR) != 0) return Drop();
     lingering_ = true;
-    linger_timer_ = clock_.NewTimer(socket_.get_executor());
-    // Weak: the pending wait keeps the stream, and goes with its io_context.
+    linger_timer_ = clock_.NewTimer(socket_->executor());
+    // Weak: what watches the socket keeps the stream, and goes with its io_context.
     linger_timer_->Arm(clock_.Now() + kTcpLinger, [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->Drop();
     });
@@ -104,42 +123,48 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   std::string peer() const { return NameOf(peer_); }
 
+  void OnReadable() override {
+    if (!WantsBytes()) return;
+    ReadAvailable();
+    if (!WantsBytes()) return;
+    Acknowledge();
+    WaitReadable();
+  }
+
+  void OnWritable() override {
+    if (handler_ == nullptr || unwritten_.empty()) return;
+    if (write_error_ == 0 && WriteUnwritten()) return handler_->OnWritten();
+    if (write_error_ != 0) WriteFailed();
+  }
+
  private:
+  static constexpr std::size_t kPiecesAtOnce = 64;
+
+  static iovec PieceOf(std::span<const std::byte> piece) {
+    return {const_cast<std::byte*>(piece.data()), piece.size()};  // Only read from.
+  }
+
   void Drop() {
     handler_ = nullptr;
     lingering_ = false;
     linger_timer_ = nullptr;
-    asio::error_code ignored;
-    socket_.close(ignored);
+    socket_->Close();
   }
 
   bool WantsBytes() const { return lingering_ || (handler_ != nullptr && !paused_); }
 
-  void WaitReadable() {
-    if (waiting_) return;
-    waiting_ = true;
-    socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const asio::error_code& error) {
-      self->waiting_ = false;
-      // Cancelled by Close(), which wants to read on, or by Drop(), which does not.
-      if (error && error != asio::error::operation_aborted) return self->ReportClosed(error);
-      if (!self->WantsBytes()) return;
-      if (!error) self->ReadAvailable();
-      if (!self->WantsBytes()) return;
-      self->Acknowledge();
-      self->WaitReadable();
-    });
-  }
+  void WaitReadable() { socket_->AwaitReadable(shared_from_this(), std::exchange(drained_, false)); }
 
   void ReadAvailable() {
     Scratch scratch;
     for (int i = 0; i < kReadsPerTurn && WantsBytes(); ++i) {
-      asio::error_code error;
       const std::size_t room = lingering_ ? kScratchBytes : std::min(handler_->MaximumRead(), kScratchBytes);
-      const std::size_t size = socket_.read_some(asio::buffer(scratch.data(), room), error);
-      if (error == asio::error::would_block || error == asio::error::try_again) return;
-      if (error) return ReportClosed(error);
-      if (handler_ != nullptr) handler_->OnBytes(std::span(scratch.data(), size));
-      if (size < room) return;
+      const ssize_t got = recv(socket_->descriptor(), scratch.data(), room, 0);
+      drained_ = got < static_cast<ssize_t>(room);
+      if (got < 0 && IsNotNow(errno)) return;
+      if (got <= 0) return ReportClosed(got < 0 ? errno : 0);
+      if (handler_ != nullptr) handler_->OnBytes(std::span(scratch.data(), static_cast<std::size_t>(got)));
+      if (drained_) return;
     }
   }
 
@@ -148,53 +173,73 @@ class Stream : public std::enable_shared_from_this<Stream> {
 #ifdef TCP_QUICKACK
     if (acks_ != TcpAcks::kAtOnce) return;
     const int on = 1;  // Holds for a while only, so it is said again each time.
-    (void)setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+    (void)setsockopt(socket_->descriptor(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 #endif
   }
 
-  void WriteSome() {
-    const std::span<const asio::const_buffer> rest = std::span(unwritten_).subspan(next_unwritten_);
-    socket_.async_write_some(rest, [self = shared_from_this()](const asio::error_code& error, std::size_t size) {
-      if (self->handler_ == nullptr) return;
-      if (error) return self->WriteFailed(error);
-      self->Written(size);
-    });
+  // One system call for each kPiecesAtOnce. Returns what the system did not take; after an
+  // error that is some of it, and write_error_ says why.
+  std::span<iovec> Send(std::span<iovec> pieces) {
+    while (!pieces.empty()) {
+      msghdr message{};
+      message.msg_iov = pieces.data();
+      message.msg_iovlen = std::min(pieces.size(), kPiecesAtOnce);
+      const ssize_t sent = sendmsg(socket_->descriptor(), &message, MSG_NOSIGNAL);
+      if (sent < 0) {
+        if (!IsNotNow(errno)) write_error_ = errno;
+        return pieces;
+      }
+      auto size = static_cast<std::size_t>(sent);
+      while (!pieces.empty() && size >= pieces.front().iov_len) {
+        size -= pieces.front().iov_len;
+        pieces = pieces.subspan(1);
+      }
+      if (size == 0) continue;
+      pieces.front().iov_base = static_cast<char*>(pieces.front().iov_base) + size;
+      pieces.front().iov_len -= size;
+      return pieces;  // The send buffer is full.
+    }
+    return pieces;
   }
 
-  void Written(std::size_t size) {
-    while (next_unwritten_ < unwritten_.size() && size >= unwritten_[next_unwritten_].size()) {
-      size -= unwritten_[next_unwritten_++].size();
+  // Whether nothing is left of unwritten_.
+  bool WriteUnwritten() {
+    const std::span<iovec> rest = Send(std::span(unwritten_).subspan(next_unwritten_));
+    next_unwritten_ = unwritten_.size() - rest.size();
+    if (rest.empty()) {
+      unwritten_.clear();
+      return true;
     }
-    if (next_unwritten_ == unwritten_.size()) return handler_->OnWritten();
-    unwritten_[next_unwritten_] += size;
-    WriteSome();
+    socket_->AwaitWritable(shared_from_this());
+    return false;
   }
 
   // The peer's last words, e.g. why it disconnects us, may still lie unread.
-  void WriteFailed(const asio::error_code& error) {
+  void WriteFailed() {
     if (WantsBytes()) ReadAvailable();
-    ReportClosed(error);
+    ReportClosed(write_error_);
   }
 
-  void ReportClosed(const asio::error_code& error) {
+  void ReportClosed(int error) {
     Transport::Handler* handler = std::exchange(handler_, nullptr);
     Drop();
     if (handler == nullptr) return;
-    handler->OnClosed(error == asio::error::eof
-                          ? absl::OkStatus()
-                          : absl::UnavailableError(absl::StrCat("connection to ", peer(), ": ", error.message())));
+    handler->OnClosed(error == 0 ? absl::OkStatus()
+                                 : absl::UnavailableError(absl::StrCat("connection to ", peer(), ": ",
+                                                                       std::generic_category().message(error))));
   }
 
-  tcp::socket socket_;
-  tcp::endpoint peer_;
+  const std::unique_ptr<SocketWatch> socket_;
+  const tcp::endpoint peer_;
   Clock& clock_;
   [[maybe_unused]] const TcpAcks acks_;
   Transport::Handler* handler_ = nullptr;  // Null: no callback may follow.
   bool paused_ = false;
-  bool waiting_ = false;    // For readability.
+  bool drained_ = false;    // The last read took all there was.
   bool lingering_ = false;  // After Close().
+  int write_error_ = 0;
   std::unique_ptr<Timer> linger_timer_;
-  std::vector<asio::const_buffer> unwritten_;  // Of the one Write() under way.
+  std::vector<iovec> unwritten_;  // Of the one Write() under way.
   std::size_t next_unwritten_ = 0;
 };
 
@@ -204,7 +249,7 @@ class TcpTransport final : public Transport {
   ~TcpTransport() override { stream_->Release(); }
 
   void Start(Handler& handler) override { stream_->Start(handler); }
-  void Write(std::span<const std::span<const std::byte>> gather) override { stream_->Write(gather); }
+  bool Write(std::span<const std::span<const std::byte>> gather) override { return stream_->Write(gather); }
   void PauseReading() override { stream_->PauseReading(); }
   void ResumeReading() override { stream_->ResumeReading(); }
   void Close() override { stream_->Close(); }
@@ -216,7 +261,7 @@ class TcpTransport final : public Transport {
 
 }  // namespace
 
-std::unique_ptr<Transport> NewTcpTransport(tcp::socket socket, Clock& clock, TcpAcks acks) {
+std::unique_ptr<Transport> NewTcpTransport(std::unique_ptr<SocketWatch> socket, Clock& clock, TcpAcks acks) {
   return std::make_unique<TcpTransport>(std::make_shared<Stream>(std::move(socket), clock, acks));
 }
 

@@ -1,12 +1,12 @@
 // TCP as a Transport, for whoever has a connected socket: connector and broker.
 #pragma once
 
+#include <chrono>
 #include <memory>
-
-#include <asio/ip/tcp.hpp>
 
 #include "mqttrpc/mqtt/clock.h"
 #include "mqttrpc/mqtt/transport.h"
+#include "socket_watch.h"
 
 namespace mqttrpc::mqtt {
 
@@ -25,7 +25,7 @@ enum class TcpAcks {
 // Takes a connected socket; its executor is the transport's. Sets TCP_NODELAY.
 // After Close() the stream lingers by itself for up to kTcpLinger of `clock`,
 // which must live that long.
-std::unique_ptr<Transport> NewTcpTransport(asio::ip::tcp::socket socket, Clock& clock,
+std::unique_ptr<Transport> NewTcpTransport(std::unique_ptr<SocketWatch> socket, Clock& clock,
                                            TcpAcks acks = TcpAcks::kDelayed);
 
 }  // namespace mqttrpc::mqtt

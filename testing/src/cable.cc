@@ -212,9 +212,8 @@ void Cable::Lane::Pump() {
     }
     queued_bytes -= writing.size();
     if (leads_nowhere()) continue;
-    busy = true;
     const auto piece = std::as_bytes(std::span(writing));
-    destination->transport->Write(std::span(&piece, 1));
+    busy = !destination->transport->Write(std::span(&piece, 1));
   }
   UpdateReading();
 }

@@ -220,9 +220,9 @@ class CountingTransport final : public mqtt::Transport {
   CountingTransport(std::unique_ptr<mqtt::Transport> below, std::shared_ptr<int> writes)
       : below_(std::move(below)), writes_(std::move(writes)) {}
   void Start(Handler& handler) override { below_->Start(handler); }
-  void Write(std::span<const std::span<const std::byte>> gather) override {
+  bool Write(std::span<const std::span<const std::byte>> gather) override {
     ++*writes_;
-    below_->Write(gather);
+    return below_->Write(gather);
   }
   void PauseReading() override { below_->PauseReading(); }
   void ResumeReading() override { below_->ResumeReading(); }

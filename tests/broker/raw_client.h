@@ -128,12 +128,13 @@ class RawClient final : public mqtt::Transport::Handler {
   }
 
   void WriteNext() {
-    if (!writing_.empty() || unsent_.empty() || closed_) return;
-    // In pieces, as a socket would: a broker that stops reading must be able to.
-    writing_ = unsent_.substr(0, kBytesPerWrite);
-    unsent_.erase(0, kBytesPerWrite);
-    const auto piece = mqtt::AsBytes(writing_);
-    transport_->Write(std::span(&piece, 1));
+    while (writing_.empty() && !unsent_.empty() && !closed_) {
+      // In pieces, as a socket would: a broker that stops reading must be able to.
+      writing_ = unsent_.substr(0, kBytesPerWrite);
+      unsent_.erase(0, kBytesPerWrite);
+      const auto piece = mqtt::AsBytes(writing_);
+      if (transport_->Write(std::span(&piece, 1))) writing_.clear();
+    }
   }
 
   static constexpr std::size_t kBytesPerWrite = 64 * 1024;

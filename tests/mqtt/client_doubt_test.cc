@@ -132,6 +132,7 @@ TEST_F(ClientDoubtTest, MessagesOfASubscriptionWhoseSubAckWasLostAreHandedOver) 
   SendMessage("a", "kept for us", 1, identifier);
   EXPECT_THAT(messages_, testing::ElementsAre("kept for us"));
   EXPECT_FALSE(result.has_value());
+  peer_->Expect<PubAck>();
   EXPECT_EQ(peer_->Expect<Subscribe>().properties.Get(property::kSubscriptionIdentifier), identifier);
 }
 

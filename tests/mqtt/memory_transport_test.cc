@@ -33,19 +33,18 @@ class MemoryTransportTest : public testing::Test {
 
 TEST_F(MemoryTransportTest, CarriesBytesBothWays) {
   Start();
-  WriteText(*near_, "ping");
-  WriteText(*far_, "pong");
-  EXPECT_EQ(at_near_.written, 0) << "called from inside Write";
+  EXPECT_TRUE(WriteText(*near_, "ping"));
+  EXPECT_TRUE(WriteText(*far_, "pong"));
+  EXPECT_EQ(at_far_.received, "") << "called from inside Write";
   Run();
   EXPECT_EQ(at_far_.received, "ping");
   EXPECT_EQ(at_near_.received, "pong");
-  EXPECT_EQ(at_near_.written, 1);
-  EXPECT_EQ(at_far_.written, 1);
+  EXPECT_EQ(at_near_.written + at_far_.written, 0) << "what was taken at once is not told again";
 }
 
 TEST_F(MemoryTransportTest, KeepsWhatCameBeforeTheOtherEndStarted) {
   near_->Start(at_near_);
-  WriteText(*near_, "early");
+  EXPECT_TRUE(WriteText(*near_, "early"));
   Run();
   far_->Start(at_far_);
   Run();
@@ -56,7 +55,7 @@ TEST_F(MemoryTransportTest, APausedReaderHoldsBackAWriterBeyondTheBuffer) {
   Start();
   far_->PauseReading();
   const std::string large(100'000, 'x');
-  WriteText(*near_, large);
+  EXPECT_FALSE(WriteText(*near_, large));
   Run();
   EXPECT_EQ(at_near_.written, 0);
   EXPECT_EQ(at_far_.received, "");
@@ -71,9 +70,9 @@ TEST_F(MemoryTransportTest, BringsNoMoreAtOnceThanTheReaderWants) {
   at_far_.maximum_read = 3;
   std::string text;
   for (int i = 0; i < 1000; ++i) text += std::to_string(i);
-  WriteText(*near_, text);
+  EXPECT_TRUE(WriteText(*near_, text));
   Run();
-  WriteText(*near_, "and more");
+  EXPECT_TRUE(WriteText(*near_, "and more"));
   Run();
   EXPECT_EQ(at_far_.received, text + "and more");
   EXPECT_EQ(at_far_.largest_read, 3u);
@@ -81,7 +80,7 @@ TEST_F(MemoryTransportTest, BringsNoMoreAtOnceThanTheReaderWants) {
 
 TEST_F(MemoryTransportTest, CloseDeliversWhatWasWrittenThenEndsInOrder) {
   Start();
-  WriteText(*near_, "goodbye");
+  EXPECT_TRUE(WriteText(*near_, "goodbye"));
   near_->Close();
   near_.reset();
   Run();
@@ -103,14 +102,14 @@ TEST_F(MemoryTransportTest, MayBeDestroyedInItsCallbacks) {
   Start();
   at_far_.on_bytes = [&] { far_.reset(); };
   at_near_.on_closed = [&] { near_.reset(); };
-  WriteText(*near_, "x");
+  EXPECT_TRUE(WriteText(*near_, "x"));
   Run();
   EXPECT_EQ(at_far_.received, "x");
   EXPECT_TRUE(at_near_.closed.has_value());
   EXPECT_EQ(near_, nullptr);
 }
 
-// 2,000 messages as fast as OnWritten() allows; each end has a thread of its own.
+// 2,000 messages as fast as they are taken; each end has a thread of its own.
 TEST(MemoryTransportThreadsTest, AStreamBetweenTwoThreadsArrivesInOrder) {
   struct End {
     asio::io_context io;
@@ -124,13 +123,14 @@ TEST(MemoryTransportThreadsTest, AStreamBetweenTwoThreadsArrivesInOrder) {
   std::string expected, message;
   int sent = 0;
   const auto send = [&] {
-    if (sent == 2'000) {
-      sender.transport->Close();
-      return sender.work.reset();
-    }
-    message = std::to_string(sent++) + ",";
-    expected += message;
-    WriteText(*sender.transport, message);
+    do {
+      if (sent == 2'000) {
+        sender.transport->Close();
+        return sender.work.reset();
+      }
+      message = std::string(1'000, 'x') + std::to_string(sent++) + ",";
+      expected += message;
+    } while (WriteText(*sender.transport, message));
   };
   sender.recorder.on_written = send;
   reader.recorder.on_closed = [&] { reader.work.reset(); };

@@ -74,7 +74,7 @@ void JudgedClient::OnWritten() {
   writing_ = std::exchange(unsent_, {});
   if (writing_.empty() || closed_) return;
   const auto piece = mqtt::AsBytes(writing_);
-  transport_->Write(std::span(&piece, 1));
+  if (transport_->Write(std::span(&piece, 1))) writing_.clear();
 }
 
 void JudgedClient::OnBytes(std::span<const std::byte> bytes) {

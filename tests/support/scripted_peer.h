@@ -126,7 +126,7 @@ class ScriptedPeer final : private mqtt::Transport::Handler {
     if (transport_ == nullptr || !writing_.empty() || outbox_.empty()) return;
     writing_.swap(outbox_);
     const std::span<const std::byte> piece = mqtt::AsBytes(writing_);
-    transport_->Write(std::span(&piece, 1));
+    if (transport_->Write(std::span(&piece, 1))) writing_.clear();
   }
 
   const mqtt::Sender role_;

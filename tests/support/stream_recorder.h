@@ -38,10 +38,10 @@ struct StreamRecorder final : mqtt::Transport::Handler {
   }
 };
 
-// Writes `text`, which must stay until OnWritten().
-inline void WriteText(mqtt::Transport& transport, std::string_view text) {
+// Writes `text`, which must stay until OnWritten() if it is not taken at once.
+[[nodiscard]] inline bool WriteText(mqtt::Transport& transport, std::string_view text) {
   const std::span<const std::byte> piece = std::as_bytes(std::span(text.data(), text.size()));
-  transport.Write(std::span(&piece, 1));
+  return transport.Write(std::span(&piece, 1));
 }
 
 }  // namespace mqttrpc::test

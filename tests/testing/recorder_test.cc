@@ -121,7 +121,7 @@ class ByteClient final : public mqtt::Transport::Handler {
 
   void Send(World& world, std::string_view bytes) {
     const auto piece = std::as_bytes(std::span(bytes));
-    transport_->Write(std::span(&piece, 1));
+    EXPECT_TRUE(transport_->Write(std::span(&piece, 1)));
     world.RunUntilQuiet();
   }
 

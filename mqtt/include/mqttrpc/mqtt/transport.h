@@ -35,7 +35,8 @@ class Transport {
     // each read: what is not wanted yet stays with the peer.
     virtual std::size_t MaximumRead() const { return std::numeric_limits<std::size_t>::max(); }
 
-    // The last Write() was taken whole: its buffers are free, the next may follow.
+    // The last Write(), which had returned false, was taken whole: its buffers are free,
+    // the next may follow.
     virtual void OnWritten() = 0;
 
     // The stream is over; the last callback. OkStatus if the peer closed it in
@@ -51,17 +52,18 @@ class Transport {
   // Begins reading. Called once, before anything else.
   virtual void Start(Handler& handler) = 0;
 
-  // Sends all of `gather` in order, in one system call where the stream allows.
-  // One at a time: the next only after OnWritten(). The list is copied, the
-  // bytes it points at are not: they must stay until OnWritten() or destruction.
-  virtual void Write(std::span<const std::span<const std::byte>> gather) = 0;
+  // Sends all of `gather` in order, in one system call where the stream allows. True:
+  // it was taken whole at once, the next may follow, and no OnWritten() comes. False:
+  // the next only after OnWritten(); the list is copied, the bytes it points at are
+  // not: they must stay until then, or destruction.
+  [[nodiscard]] virtual bool Write(std::span<const std::span<const std::byte>> gather) = 0;
 
   // Stops and resumes OnBytes; TCP's own window then slows the peer.
   virtual void PauseReading() = 0;
   virtual void ResumeReading() = 0;
 
-  // Ends the stream in good order: what OnWritten() has confirmed still reaches
-  // the peer, what arrives is thrown away. No callback follows. The transport
+  // Ends the stream in good order: what was taken whole still reaches the
+  // peer, what arrives is thrown away. No callback follows. The transport
   // may be destroyed at once after it.
   virtual void Close() = 0;
 

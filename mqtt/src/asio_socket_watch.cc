@@ -1,0 +1,64 @@
+#include <utility>
+
+#include "socket_watch.h"
+
+namespace mqttrpc::mqtt {
+namespace {
+
+using asio::ip::tcp;
+
+class AsioSocketWatch final : public SocketWatch {
+ public:
+  explicit AsioSocketWatch(tcp::socket socket) : state_(std::make_shared<State>(std::move(socket))) {
+    asio::error_code ignored;
+    state_->socket.non_blocking(true, ignored);
+  }
+  ~AsioSocketWatch() override { Close(); }
+
+  int descriptor() const override { return state_->socket.is_open() ? state_->native() : -1; }
+  asio::any_io_executor executor() const override { return state_->socket.get_executor(); }
+
+  void AwaitReadable(std::shared_ptr<Target> target, bool) override {
+    if (std::exchange(state_->reading, true)) return;
+    state_->socket.async_wait(tcp::socket::wait_read,
+                              [state = state_, who = std::move(target)](const asio::error_code& error) {
+                                state->reading = false;
+                                if (error != asio::error::operation_aborted) who->OnReadable();
+                              });
+  }
+
+  void AwaitWritable(std::shared_ptr<Target> target) override {
+    if (std::exchange(state_->writing, true)) return;
+    state_->socket.async_wait(tcp::socket::wait_write,
+                              [state = state_, who = std::move(target)](const asio::error_code& error) {
+                                state->writing = false;
+                                if (error != asio::error::operation_aborted) who->OnWritable();
+                              });
+  }
+
+  void Close() override {
+    asio::error_code ignored;
+    state_->socket.close(ignored);
+  }
+
+ private:
+  // Handlers of waits that were cancelled come after the watch is gone.
+  struct State {
+    explicit State(tcp::socket socket_in) : socket(std::move(socket_in)) {}
+    int native() { return socket.native_handle(); }
+
+    tcp::socket socket;
+    bool reading = false;
+    bool writing = false;
+  };
+
+  const std::shared_ptr<State> state_;
+};
+
+}  // namespace
+
+std::unique_ptr<SocketWatch> NewAsioSocketWatch(tcp::socket socket) {
+  return std::make_unique<AsioSocketWatch>(std::move(socket));
+}
+
+}  // namespace mqttrpc::mqtt

@@ -1,0 +1,177 @@
+#include "socket_poller.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <asio/post.hpp>
+
+namespace mqttrpc::mqtt {
+
+// Knows from the events what its socket is ready for.
+class SocketPoller::Socket final : public SocketWatch {
+ public:
+  Socket(SocketPoller& poller, int descriptor)
+      : poller_(&poller), executor_(poller.epoll_.get_executor()), descriptor_(descriptor) {}
+  ~Socket() override { Close(); }
+
+  int descriptor() const override { return descriptor_; }
+  asio::any_io_executor executor() const override { return executor_; }
+
+  void AwaitReadable(std::shared_ptr<Target> target, bool drained) override {
+    if (poller_ == nullptr) return;
+    if (target_ == nullptr) target_ = std::move(target);
+    if (drained && !ended_) readable_ = false;
+    wants_read_ = true;
+    if (readable_) poller_->Enqueue(*this);
+  }
+
+  void AwaitWritable(std::shared_ptr<Target> target) override {
+    if (poller_ == nullptr) return;
+    if (target_ == nullptr) target_ = std::move(target);
+    wants_write_ = true;
+    if (ended_) poller_->Enqueue(*this);  // No event tells of an error twice.
+  }
+
+  void Close() override {
+    if (descriptor_ < 0) return;
+    if (poller_ != nullptr) poller_->Remove(*this);
+    poller_ = nullptr;
+    close(std::exchange(descriptor_, -1));
+    wants_read_ = wants_write_ = false;
+    const std::shared_ptr<Target> last = std::move(target_);  // May own us: nothing after this.
+  }
+
+ private:
+  friend class SocketPoller;
+
+  void OnEvents(std::uint32_t events) {
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) ended_ = true;
+    if ((events & EPOLLIN) != 0 || ended_) readable_ = true;
+    writable_ = (events & EPOLLOUT) != 0 || ended_;
+    Serve();
+  }
+
+  void Serve() {
+    const std::shared_ptr<Target> target = target_;  // It may close us.
+    if (readable_ && std::exchange(wants_read_, false)) target->OnReadable();
+    if ((writable_ || ended_) && std::exchange(wants_write_, false)) {
+      writable_ = false;
+      target->OnWritable();
+    }
+  }
+
+  SocketPoller* poller_;  // Null once closed, or if the poller is gone.
+  const asio::any_io_executor executor_;
+  std::shared_ptr<Target> target_;
+  std::size_t index_ = 0;  // Among the poller's.
+  int descriptor_;
+  bool readable_ = false;  // As far as is known: until a read finds no more.
+  bool writable_ = false;  // Since the last time that somebody wanted to know.
+  bool ended_ = false;     // Reading and writing tell how.
+  bool wants_read_ = false;
+  bool wants_write_ = false;
+  bool queued_ = false;
+};
+
+std::shared_ptr<SocketPoller> SocketPoller::New(const asio::any_io_executor& executor) {
+  const int descriptor = epoll_create1(EPOLL_CLOEXEC);
+  if (descriptor < 0) return nullptr;
+  asio::posix::stream_descriptor epoll(executor);
+  asio::error_code error;
+  epoll.assign(descriptor, error);
+  if (!error) return std::make_shared<SocketPoller>(std::move(epoll));
+  close(descriptor);
+  return nullptr;
+}
+
+SocketPoller::SocketPoller(asio::posix::stream_descriptor epoll)
+    : epoll_(std::move(epoll)), events_(std::make_unique<std::array<epoll_event, kEvents>>()) {}
+
+// With its io_context: nothing is told any more.
+SocketPoller::~SocketPoller() {
+  std::vector<std::shared_ptr<SocketWatch::Target>> targets;  // Go after what they own is unhooked.
+  for (Socket* socket : sockets_) {
+    socket->poller_ = nullptr;
+    targets.push_back(std::move(socket->target_));
+  }
+}
+
+std::unique_ptr<SocketWatch> SocketPoller::Watch(int descriptor) {
+  auto socket = std::make_unique<Socket>(*this, descriptor);
+  socket->index_ = sockets_.size();
+  sockets_.push_back(socket.get());
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.ptr = socket.get();
+  if (epoll_ctl(epoll_.native_handle(), EPOLL_CTL_ADD, descriptor, &event) != 0) return nullptr;
+  Wait();
+  return socket;
+}
+
+void SocketPoller::Remove(Socket& socket) {
+  sockets_.back()->index_ = socket.index_;
+  std::swap(sockets_[socket.index_], sockets_.back());
+  sockets_.pop_back();
+  for (std::size_t i = 0; i < event_count_; ++i) {
+    if ((*events_)[i].data.ptr == &socket) (*events_)[i].data.ptr = nullptr;
+  }
+  std::erase(ready_, &socket);
+  std::replace(serving_.begin(), serving_.end(), &socket, static_cast<Socket*>(nullptr));
+  asio::error_code ignored;
+  if (sockets_.empty()) epoll_.cancel(ignored);  // An event loop without work may end.
+}
+
+void SocketPoller::Enqueue(Socket& socket) {
+  if (std::exchange(socket.queued_, true)) return;
+  ready_.push_back(&socket);
+  if (!in_round_) PostRound();
+}
+
+void SocketPoller::Wait() {
+  if (waiting_ || sockets_.empty()) return;
+  waiting_ = true;
+  epoll_.async_wait(asio::posix::stream_descriptor::wait_read, [self = shared_from_this()](const asio::error_code&) {
+    self->waiting_ = false;
+    self->Round();
+  });
+}
+
+void SocketPoller::PostRound() {
+  if (std::exchange(posted_, true)) return;
+  asio::post(epoll_.get_executor(), [self = shared_from_this()] {
+    self->posted_ = false;
+    self->Round();
+  });
+}
+
+void SocketPoller::Round() {
+  in_round_ = true;
+  serving_.swap(ready_);
+  const int count = epoll_wait(epoll_.native_handle(), events_->data(), kEvents, 0);
+  event_count_ = static_cast<std::size_t>(std::max(count, 0));
+  for (std::size_t i = 0; i < event_count_; ++i) {
+    const epoll_event event = (*events_)[i];
+    if (event.data.ptr != nullptr) static_cast<Socket*>(event.data.ptr)->OnEvents(event.events);
+  }
+  const bool more = event_count_ == kEvents;
+  event_count_ = 0;
+  for (Socket*& each : serving_) {
+    if (each == nullptr) continue;
+    Socket& socket = *std::exchange(each, nullptr);
+    socket.queued_ = false;
+    socket.Serve();
+  }
+  serving_.clear();
+  in_round_ = false;
+  if (on_round_) on_round_();
+  if (more || !ready_.empty()) {
+    PostRound();  // Behind what else is ready to run.
+  } else {
+    Wait();
+  }
+}
+
+}  // namespace mqttrpc::mqtt

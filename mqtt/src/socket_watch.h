@@ -1,0 +1,43 @@
+// Tells when a connected socket can be read from or written to.
+#pragma once
+
+#include <memory>
+
+#include <asio/any_io_executor.hpp>
+#include <asio/ip/tcp.hpp>
+
+namespace mqttrpc::mqtt {
+
+// Owns a connected, non-blocking socket; reading and writing it is its user's. One
+// executor, which runs one handler at a time.
+class SocketWatch {
+ public:
+  // Is called on the executor, never from inside a call into the watch.
+  class Target {
+   public:
+    virtual void OnReadable() = 0;  // Also at the stream's end, and after an error.
+    virtual void OnWritable() = 0;  // Also after an error.
+
+   protected:
+    ~Target() = default;
+  };
+
+  virtual ~SocketWatch() = default;
+
+  virtual int descriptor() const = 0;  // -1 once closed.
+  virtual asio::any_io_executor executor() const = 0;
+
+  // Each asks for one call of `target`, always the same one, which is kept alive until
+  // then, and perhaps until Close(). Asking again before changes nothing. `drained`: the
+  // last read took all there was.
+  virtual void AwaitReadable(std::shared_ptr<Target> target, bool drained) = 0;
+  virtual void AwaitWritable(std::shared_ptr<Target> target) = 0;
+
+  // Closes the socket; nothing pending is told any more.
+  virtual void Close() = 0;
+};
+
+// Watches through Asio, which asks the system anew for every wait.
+std::unique_ptr<SocketWatch> NewAsioSocketWatch(asio::ip::tcp::socket socket);
+
+}  // namespace mqttrpc::mqtt
