@@ -1,166 +1,123 @@
-// mqttrpc-bench: round trips per second and latencies of small calls, over our
-// broker and over mosquitto, beside gRPC, all in one run.
-#include <algorithm>
+// mqttrpc-bench: our broker and our calls beside those of others, in one run.
 #include <cstdio>
-#include <memory>
+#include <fstream>
+#include <regex>
 #include <string>
 #include <vector>
 
+#include <sys/resource.h>
 #include <CLI/CLI.hpp>
 
-#include "fan_out.h"
-#include "load.h"
-#include "mqttrpc/broker/broker.h"
-#include "peer.h"
-#include "programs.h"
+#include "report/conditions.h"
+#include "report/process_usage.h"
+#include "report/table.h"
+#include "scenarios/runner.h"
+#include "scenarios/scenario.h"
 
 namespace bench {
 namespace {
 
-struct Options {
-  std::vector<std::size_t> windows{1, 16, 256};
-  std::size_t payload_bytes = 64;
-  int milliseconds = 2000;
-  int rounds = 3;
+constexpr char kDescription[] =
+    "Measures mqttrpcd beside mosquitto and mqttrpc's calls beside gRPC, on loopback TCP, all in one run.\n\n"
+    "Every case runs over each of its systems right after one another, in several rounds. The tables show\n"
+    "each system's median (min-max) of the rounds, and `ratio`: ours divided by theirs in the same round, its\n"
+    "median (min-max). Of what ends in /s more is better, of everything else less.\n\n"
+    "`us/message` is CPU time, as the system accounts for it; a message counts once for each who gets it.\n"
+    "Whoever loses or disorders anything has `void` in its cells, and why below the table.";
+
+constexpr char kExamples[] =
+    "\nExamples:\n"
+    "  mqttrpc-bench                                     the quick set, about two minutes\n"
+    "  mqttrpc-bench --full --rounds 5 --markdown a.md   everything; takes an hour\n"
+    "  mqttrpc-bench --only 'fan-out|QoS 2'              cases whose \"table: case\" matches\n"
+    "  mqttrpc-bench --list                              the names of all cases\n";
+
+struct Output {
+  std::string markdown;
+  std::string json;
+  bool list = false;
 };
 
-// A system under test: its processes, and the peer that calls through them.
-struct System {
-  std::string name;
-  std::vector<Program> processes;
-  std::unique_ptr<Peer> peer;
-};
-
-System OverBroker(std::string name, Program broker, const std::string& url, const std::string& self,
-                  const Options& options) {
-  System system;
-  std::string instance;
-  system.name = std::move(name);
-  system.processes.push_back(std::move(broker));
-  system.processes.push_back(Start({self, "serve-mqttrpc", "--broker", url}, "ready ", instance));
-  system.peer = NewMqttrpcPeer(url, options.payload_bytes);
-  return system;
-}
-
-System OverMqttrpcd(const std::string& self, const Options& options) {
-  std::string url;
-  Program broker = StartMqttrpcd(url);
-  return OverBroker("mqttrpc over mqttrpcd", std::move(broker), url, self, options);
-}
-
-System OverMosquitto(const std::string& self, const Options& options) {
-  std::string url;
-  Program broker = StartMosquitto(url);
-  return OverBroker("mqttrpc over mosquitto", std::move(broker), url, self, options);
-}
-
-System OverGrpc(const std::string& self, const Options& options) {
-  System system;
-  std::string address;
-  system.name = "gRPC C++ (no broker)";
-  system.processes.push_back(Start({self, "serve-grpc"}, "ready ", address));
-  system.peer = NewGrpcPeer(address, options.payload_bytes);
-  return system;
-}
-
-// The run whose throughput is the middle one.
-LoadResult Median(std::vector<LoadResult> runs) {
-  std::sort(runs.begin(), runs.end(),
-            [](const LoadResult& a, const LoadResult& b) { return a.calls_per_second < b.calls_per_second; });
-  LoadResult median = runs[runs.size() / 2];
-  median.failures = 0;
-  for (const LoadResult& run : runs) median.failures += run.failures;
-  return median;
-}
-
-void PrintTable(const std::vector<System>& systems, const Options& options,
-                const std::vector<std::vector<std::vector<LoadResult>>>& runs) {
-  std::printf("\n| window | system | calls/s | of gRPC | p50 us | p99 us | failed |\n|---|---|---|---|---|---|---|\n");
-  for (std::size_t w = 0; w < options.windows.size(); ++w) {
-    const double reference = Median(runs.back()[w]).calls_per_second;
-    for (std::size_t s = 0; s < systems.size(); ++s) {
-      const LoadResult median = Median(runs[s][w]);
-      std::printf("| %zu | %s | %.0f | %.2f | %.0f | %.0f | %llu |\n", options.windows[w], systems[s].name.c_str(),
-                  median.calls_per_second, median.calls_per_second / reference,
-                  static_cast<double>(median.p50.count()) / 1000, static_cast<double>(median.p99.count()) / 1000,
-                  static_cast<unsigned long long>(median.failures));
-    }
+std::vector<Case> AllCases(bool full) {
+  std::vector<Case> cases;
+  for (const auto& some : {MessageCases(full), RequestCases(full)}) {
+    cases.insert(cases.end(), some.begin(), some.end());
   }
+  return cases;
 }
 
-// How long an in-process broker takes to listen and to stop again: the median of many.
-std::chrono::nanoseconds BrokerLife() {
-  constexpr int kTimes = 101;
-  std::vector<std::chrono::nanoseconds> lives;
-  for (int i = 0; i < kTimes; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    {
-      mqttrpc::broker::Broker broker;
-      if (!broker.Listen("mqtt://127.0.0.1:0").ok()) std::exit(1);
-    }
-    lives.push_back(std::chrono::steady_clock::now() - start);
-  }
-  std::nth_element(lives.begin(), lives.begin() + kTimes / 2, lives.end());
-  return lives[kTimes / 2];
+// Thousands of connections need as many open files. Children inherit it.
+void RaiseFileLimit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int Compare(const std::string& self, const Options& options) {
-  std::vector<System> systems;
-  systems.push_back(OverMqttrpcd(self, options));
-  systems.push_back(OverMosquitto(self, options));
-  systems.push_back(OverGrpc(self, options));
+bool Save(const std::string& file, const std::string& text) {
+  if (file.empty()) return true;
+  std::ofstream out(file);
+  out << text;
+  out.close();
+  if (!out) std::fprintf(stderr, "mqttrpc-bench: cannot write %s\n", file.c_str());
+  return static_cast<bool>(out);
+}
 
-  const std::chrono::milliseconds duration(options.milliseconds);
-  for (System& system : systems) RunLoad(*system.peer, 16, duration / 4);  // Warms up.
-
-  // The systems take turns, so that a slow moment of the machine hits all of them.
-  std::vector runs(systems.size(), std::vector<std::vector<LoadResult>>(options.windows.size()));
-  for (int round = 1; round <= options.rounds; ++round) {
-    for (std::size_t w = 0; w < options.windows.size(); ++w) {
-      for (std::size_t s = 0; s < systems.size(); ++s) {
-        runs[s][w].push_back(RunLoad(*systems[s].peer, options.windows[w], duration));
-        std::fprintf(stderr, "round %d/%d, window %zu, %s: %.0f calls/s\n", round, options.rounds, options.windows[w],
-                     systems[s].name.c_str(), runs[s][w].back().calls_per_second);
-      }
-    }
+int Run(const Settings& settings, const Output& output) {
+  RaiseFileLimit();
+  Report report;
+  report.conditions = Conditions();
+  report.conditions.push_back(std::to_string(settings.rounds) + (settings.rounds == 1 ? " round of " : " rounds of ") +
+                              std::to_string(settings.interval.count()) + " ms, " +
+                              (settings.full ? "full set" : "quick set"));
+  if (!SystemCallCounter::WhyNot().empty()) report.conditions.push_back(SystemCallCounter::WhyNot());
+  report.rows = RunCases(AllCases(settings.full), settings);
+  if (report.rows.empty()) {
+    std::fprintf(stderr, "mqttrpc-bench: no case matches '%s'; see --list\n", settings.only.c_str());
+    return 2;
   }
-  PrintTable(systems, options, runs);
-  std::printf("\nAn in-process broker starts, listens and stops in %.0f us.\n",
-              static_cast<double>(BrokerLife().count()) / 1000);
-  return 0;
+  const std::string markdown = Markdown(report);
+  std::printf("%s", markdown.c_str());
+  return Save(output.markdown, markdown) && Save(output.json, Json(report)) ? 0 : 1;
+}
+
+std::string CheckPattern(const std::string& pattern) {
+  try {
+    const std::regex compiled(pattern);
+    return "";
+  } catch (const std::regex_error& error) {
+    return error.what();
+  }
 }
 
 int Main(int argc, char** argv) {
-  Options options;
-  std::string broker_url;
-  CLI::App app(
-      "Measures small calls over mqttrpcd and over mosquitto, beside gRPC C++ unary calls, on loopback TCP.\n"
-      "Each system has its server in a process of its own. Prints a Markdown table of the median rounds.");
-  app.add_option("--window", options.windows, "Calls under way at a time")->delimiter(',')->capture_default_str();
-  app.add_option("--payload", options.payload_bytes, "Bytes in each request and reply")->capture_default_str();
-  app.add_option("--milliseconds", options.milliseconds, "How long each measurement takes")->capture_default_str();
-  app.add_option("--rounds", options.rounds, "How often everything is measured")->capture_default_str();
-  FanOutOptions fan_out;
-  int fan_out_milliseconds = static_cast<int>(fan_out.duration.count());
-  CLI::App* fan = app.add_subcommand(
-      "fan-out", "Measure instead how long one message to many subscribers takes while some of them read nothing");
-  fan->add_option("--subscribers", fan_out.subscribers, "How many read")->capture_default_str();
-  fan->add_option("--frozen", fan_out.frozen, "How many more do not")->delimiter(',')->capture_default_str();
-  fan->add_option("--payload", fan_out.payload_bytes, "Bytes in each message")->capture_default_str();
-  fan->add_option("--rate", fan_out.messages_per_second, "Messages per second")->capture_default_str();
-  fan->add_option("--milliseconds", fan_out_milliseconds, "How long each measurement takes")->capture_default_str();
-  fan->add_option("--rounds", fan_out.rounds, "How often everything is measured")->capture_default_str();
-  CLI::App* serve_mqttrpc = app.add_subcommand("serve-mqttrpc", "")->group("");  // For our own child processes.
-  serve_mqttrpc->add_option("--broker", broker_url)->required();
-  CLI::App* serve_grpc = app.add_subcommand("serve-grpc", "")->group("");
+  Settings settings;
+  Output output;
+  int milliseconds = 0;
+  CLI::App app(kDescription);
+  app.footer(kExamples);
+  bool quick = false;
+  auto* quick_flag = app.add_flag("--quick", quick, "The small set; what happens without --full");
+  app.add_flag("--full", settings.full, "All cases, up to 10,000 connections and a million subscriptions")
+      ->excludes(quick_flag);
+  app.add_option("--only", settings.only, "Cases whose \"table: case\" this regular expression matches, in any case")
+      ->type_name("PATTERN")
+      ->check(CheckPattern);
+  app.add_option("--rounds", settings.rounds, "How often everything is measured; an odd number has a middle")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--milliseconds", milliseconds, "How long each run measures [500; with --full 2000]")
+      ->check(CLI::Range(10, 600'000));
+  app.add_option("--json", output.json, "Write all values there, each round's by themselves")->type_name("FILE");
+  app.add_option("--markdown", output.markdown, "Write the tables there too")->type_name("FILE");
+  app.add_flag("--list", output.list, "Say the cases' names and run nothing");
   CLI11_PARSE(app, argc, argv);
-  if (serve_mqttrpc->parsed()) return ServeMqttrpc(broker_url);
-  if (serve_grpc->parsed()) return ServeGrpc();
-  if (fan->parsed()) {
-    fan_out.duration = std::chrono::milliseconds(fan_out_milliseconds);
-    return CompareFanOut(fan_out);
+  settings.interval = std::chrono::milliseconds(milliseconds > 0 ? milliseconds : settings.full ? 2000 : 500);
+  if (output.list) {
+    for (const Case& one : AllCases(settings.full)) std::printf("%s: %s\n", one.table.c_str(), one.name.c_str());
+    return 0;
   }
-  return Compare("/proc/self/exe", options);
+  return Run(settings, output);
 }
 
 }  // namespace
