@@ -18,7 +18,7 @@ class AsioSocketWatch final : public SocketWatch {
   int descriptor() const override { return state_->socket.is_open() ? state_->native() : -1; }
   asio::any_io_executor executor() const override { return state_->socket.get_executor(); }
 
-  void AwaitReadable(std::shared_ptr<Target> target, bool) override {
+  void AwaitReadable(std::shared_ptr<Target> target) override {
     if (std::exchange(state_->reading, true)) return;
     state_->socket.async_wait(tcp::socket::wait_read,
                               [state = state_, who = std::move(target)](const asio::error_code& error) {
@@ -35,6 +35,8 @@ class AsioSocketWatch final : public SocketWatch {
                                 if (error != asio::error::operation_aborted) who->OnWritable();
                               });
   }
+
+  void OnDrained() override {}  // Asio looks anew for every wait.
 
   void Close() override {
     asio::error_code ignored;

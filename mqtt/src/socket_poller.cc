@@ -20,10 +20,9 @@ class SocketPoller::Socket final : public SocketWatch {
   int descriptor() const override { return descriptor_; }
   asio::any_io_executor executor() const override { return executor_; }
 
-  void AwaitReadable(std::shared_ptr<Target> target, bool drained) override {
+  void AwaitReadable(std::shared_ptr<Target> target) override {
     if (poller_ == nullptr) return;
     if (target_ == nullptr) target_ = std::move(target);
-    if (drained && !ended_) readable_ = false;
     wants_read_ = true;
     if (readable_) poller_->Enqueue(*this);
   }
@@ -34,6 +33,8 @@ class SocketPoller::Socket final : public SocketWatch {
     wants_write_ = true;
     if (ended_) poller_->Enqueue(*this);  // No event tells of an error twice.
   }
+
+  void OnDrained() override { readable_ = ended_; }
 
   void Close() override {
     if (descriptor_ < 0) return;

@@ -28,10 +28,13 @@ class SocketWatch {
   virtual asio::any_io_executor executor() const = 0;
 
   // Each asks for one call of `target`, always the same one, which is kept alive until
-  // then, and perhaps until Close(). Asking again before changes nothing. `drained`: the
-  // last read took all there was.
-  virtual void AwaitReadable(std::shared_ptr<Target> target, bool drained) = 0;
+  // then, and perhaps until Close(). Asking again before changes nothing.
+  virtual void AwaitReadable(std::shared_ptr<Target> target) = 0;
   virtual void AwaitWritable(std::shared_ptr<Target> target) = 0;
+
+  // Say so at once when a read has taken all there was, or there was nothing: what comes
+  // from then on is told, what was there before is not told again.
+  virtual void OnDrained() = 0;
 
   // Closes the socket; nothing pending is told any more.
   virtual void Close() = 0;

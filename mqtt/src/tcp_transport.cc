@@ -153,18 +153,20 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
 
   bool WantsBytes() const { return lingering_ || (handler_ != nullptr && !paused_); }
 
-  void WaitReadable() { socket_->AwaitReadable(shared_from_this(), std::exchange(drained_, false)); }
+  void WaitReadable() { socket_->AwaitReadable(shared_from_this()); }
 
   void ReadAvailable() {
     Scratch scratch;
     for (int i = 0; i < kReadsPerTurn && WantsBytes(); ++i) {
       const std::size_t room = lingering_ ? kScratchBytes : std::min(handler_->MaximumRead(), kScratchBytes);
       const ssize_t got = recv(socket_->descriptor(), scratch.data(), room, 0);
-      drained_ = got < static_cast<ssize_t>(room);
-      if (got < 0 && IsNotNow(errno)) return;
-      if (got <= 0) return ReportClosed(got < 0 ? errno : 0);
+      const int error = got < 0 ? errno : 0;
+      const bool drained = got < static_cast<ssize_t>(room);
+      if (drained) socket_->OnDrained();
+      if (got < 0 && IsNotNow(error)) return;
+      if (got <= 0) return ReportClosed(error);
       if (handler_ != nullptr) handler_->OnBytes(std::span(scratch.data(), static_cast<std::size_t>(got)));
-      if (drained_) return;
+      if (drained) return;
     }
   }
 
@@ -235,7 +237,6 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
   [[maybe_unused]] const TcpAcks acks_;
   Transport::Handler* handler_ = nullptr;  // Null: no callback may follow.
   bool paused_ = false;
-  bool drained_ = false;    // The last read took all there was.
   bool lingering_ = false;  // After Close().
   int write_error_ = 0;
   std::unique_ptr<Timer> linger_timer_;

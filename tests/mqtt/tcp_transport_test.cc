@@ -155,6 +155,18 @@ TEST_P(TcpTransportTest, ReadsNothingWhilePaused) {
   ASSERT_TRUE(RunUntil([&] { return recorder_.received == "hello"; }));
 }
 
+TEST_P(TcpTransportTest, ReadsWhatCameWhileItWasPausedByTheReadBefore) {
+  recorder_.on_bytes = [&] { transport_->PauseReading(); };
+  transport_->Start(recorder_);
+  asio::write(peer_, asio::buffer("one", 3));
+  ASSERT_TRUE(RunUntil([&] { return recorder_.received == "one"; }));
+  asio::write(peer_, asio::buffer("two", 3));
+  io_.poll();
+  EXPECT_EQ(recorder_.received, "one");
+  transport_->ResumeReading();
+  ASSERT_TRUE(RunUntil([&] { return recorder_.received == "onetwo"; }));
+}
+
 TEST_P(TcpTransportTest, CloseDeliversTheLastBytesEvenOverUnreadInput) {
   transport_->Start(recorder_);
   transport_->PauseReading();
