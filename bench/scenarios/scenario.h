@@ -28,5 +28,6 @@ struct Case {
 // Each file of this folder adds its cases.
 std::vector<Case> MessageCases(bool full);
 std::vector<Case> RequestCases(bool full);
+std::vector<Case> CallCases(bool full);
 
 }  // namespace bench
