@@ -41,7 +41,9 @@ struct Output {
 
 std::vector<Case> AllCases(bool full) {
   std::vector<Case> cases;
-  for (const auto& some : {MessageCases(full), RequestCases(full), CallCases(full)}) {
+  for (const auto& some :
+       {MessageCases(full), RequestCases(full), CallCases(full), InProcessCases(), ConnectionCases(full),
+        SubscriptionCases(full), RetainedCases(full), FairnessCases(), FrozenCases(full)}) {
     cases.insert(cases.end(), some.begin(), some.end());
   }
   return cases;

@@ -29,5 +29,11 @@ struct Case {
 std::vector<Case> MessageCases(bool full);
 std::vector<Case> RequestCases(bool full);
 std::vector<Case> CallCases(bool full);
+std::vector<Case> InProcessCases();
+std::vector<Case> ConnectionCases(bool full);
+std::vector<Case> SubscriptionCases(bool full);
+std::vector<Case> RetainedCases(bool full);
+std::vector<Case> FairnessCases();
+std::vector<Case> FrozenCases(bool full);
 
 }  // namespace bench

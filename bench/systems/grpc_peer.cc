@@ -6,7 +6,9 @@
 #include <grpcpp/grpcpp.h>
 
 #include "echo.grpc.pb.h"
+#include "report/sample.h"
 #include "systems/grpc_channel.h"
+#include "systems/grpc_echo.h"
 #include "systems/peer.h"
 
 namespace bench {
@@ -14,10 +16,9 @@ namespace {
 
 class GrpcPeer final : public Peer {
  public:
-  explicit GrpcPeer(const PeerOptions& options) {
-    request_.set_data(std::string(options.payload_bytes, 'x'));
-    for (std::size_t i = 0; i < options.callers; ++i) stubs_.push_back(v1::Echo::NewStub(ChannelTo(options.address)));
-  }
+  explicit GrpcPeer(std::size_t payload_bytes) { request_.set_data(std::string(payload_bytes, 'x')); }
+
+  void AddCaller(const std::shared_ptr<grpc::Channel>& channel) { stubs_.push_back(v1::Echo::NewStub(channel)); }
 
   void StartCall(std::size_t caller, Done done) override {
     // Lives until its callback, as gRPC wants it.
@@ -40,6 +41,25 @@ class GrpcPeer final : public Peer {
   v1::Payload request_;
 };
 
+class GrpcInProcessPeer final : public Peer {
+ public:
+  explicit GrpcInProcessPeer(std::size_t payload_bytes) : peer_(payload_bytes) {
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr) throw Void("gRPC does not serve");
+    peer_.AddCaller(server_->InProcessChannel(grpc::ChannelArguments()));
+  }
+  ~GrpcInProcessPeer() override { server_->Shutdown(); }
+
+  void StartCall(std::size_t caller, Done done) override { peer_.StartCall(caller, std::move(done)); }
+
+ private:
+  GrpcEcho service_;
+  std::unique_ptr<grpc::Server> server_;
+  GrpcPeer peer_;
+};
+
 }  // namespace
 
 std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address) {
@@ -48,6 +68,14 @@ std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
-std::unique_ptr<Peer> NewGrpcPeer(const PeerOptions& options) { return std::make_unique<GrpcPeer>(options); }
+std::unique_ptr<Peer> NewGrpcPeer(const PeerOptions& options) {
+  auto peer = std::make_unique<GrpcPeer>(options.payload_bytes);
+  for (std::size_t i = 0; i < options.callers; ++i) peer->AddCaller(ChannelTo(options.address));
+  return peer;
+}
+
+std::unique_ptr<Peer> NewGrpcInProcessPeer(std::size_t payload_bytes) {
+  return std::make_unique<GrpcInProcessPeer>(payload_bytes);
+}
 
 }  // namespace bench

@@ -6,22 +6,12 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include "echo.grpc.pb.h"
 #include "echo_stream.grpc.pb.h"
+#include "systems/grpc_echo.h"
 #include "systems/peer.h"
 
 namespace bench {
 namespace {
-
-class EchoServer final : public v1::Echo::CallbackService {
-  grpc::ServerUnaryReactor* Echo(grpc::CallbackServerContext* context, const v1::Payload* request,
-                                 v1::Payload* reply) override {
-    reply->set_data(request->data());
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(grpc::Status::OK);
-    return reactor;
-  }
-};
 
 // Goes on reading while it writes: a window of messages does not wait for each other.
 class EchoReactor final : public grpc::ServerBidiReactor<v1::Payload, v1::Payload> {
@@ -69,7 +59,7 @@ class EchoStreamServer final : public v1::EchoStream::CallbackService {
 }  // namespace
 
 int ServeGrpc() {
-  EchoServer unary;
+  GrpcEcho unary;
   EchoStreamServer streaming;
   int port = 0;
   grpc::ServerBuilder builder;

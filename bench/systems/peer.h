@@ -38,6 +38,12 @@ std::unique_ptr<Peer> NewGrpcPeer(const PeerOptions& options);
 // answers come in order.
 std::unique_ptr<Peer> NewGrpcStreamPeer(const PeerOptions& options);
 
+// One caller, its broker and the device, all on one thread of this process.
+std::unique_ptr<Peer> NewInProcessPeer(std::size_t payload_bytes);
+
+// The same over gRPC's in-process channel, unary, on the threads gRPC makes.
+std::unique_ptr<Peer> NewGrpcInProcessPeer(std::size_t payload_bytes);
+
 // Serve until the process is killed; print a line `ready ADDRESS` when calls may come.
 int ServeMqttrpc(const std::string& broker_url);
 int ServeGrpc();
