@@ -109,7 +109,7 @@ int Main(int argc, char** argv) {
   app.add_option("--rounds", settings.rounds, "How often everything is measured; an odd number has a middle")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  app.add_option("--milliseconds", milliseconds, "How long each run measures [500; with --full 2000]")
+  app.add_option("--milliseconds", milliseconds, "How long each run measures [400; with --full 2000]")
       ->check(CLI::Range(10, 600'000));
   app.add_option("--json", output.json, "Write all values there, each round's by themselves")->type_name("FILE");
   app.add_option("--markdown", output.markdown, "Write the tables there too")->type_name("FILE");
@@ -122,7 +122,7 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   if (serve_mqttrpc->parsed()) return ServeMqttrpc(broker_url);
   if (serve_grpc->parsed()) return ServeGrpc();
-  settings.interval = std::chrono::milliseconds(milliseconds > 0 ? milliseconds : settings.full ? 2000 : 500);
+  settings.interval = std::chrono::milliseconds(milliseconds > 0 ? milliseconds : settings.full ? 2000 : 400);
   if (output.list) {
     for (const Case& one : AllCases(settings.full)) std::printf("%s: %s\n", one.table.c_str(), one.name.c_str());
     return 0;

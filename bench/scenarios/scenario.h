@@ -13,7 +13,7 @@ namespace bench {
 struct Settings {
   bool full = false;  // More cases, and larger ones.
   int rounds = 3;
-  std::chrono::milliseconds interval{500};  // How long one run measures.
+  std::chrono::milliseconds interval{400};  // How long one run measures.
   std::string only;                         // Cases whose "table: name" it matches; empty: all.
 };
 
