@@ -13,6 +13,7 @@
 #include "report/table.h"
 #include "scenarios/runner.h"
 #include "scenarios/scenario.h"
+#include "systems/peer.h"
 
 namespace bench {
 namespace {
@@ -40,7 +41,9 @@ struct Output {
 
 std::vector<Case> AllCases(bool full) {
   std::vector<Case> cases;
-  for (const auto& some : {MessageCases(full), RequestCases(full)}) {
+  for (const auto& some :
+       {MessageCases(full), RequestCases(full), CallCases(full), InProcessCases(), ConnectionCases(full),
+        SubscriptionCases(full), RetainedCases(full), FairnessCases(), FrozenCases(full)}) {
     cases.insert(cases.end(), some.begin(), some.end());
   }
   return cases;
@@ -106,13 +109,20 @@ int Main(int argc, char** argv) {
   app.add_option("--rounds", settings.rounds, "How often everything is measured; an odd number has a middle")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  app.add_option("--milliseconds", milliseconds, "How long each run measures [500; with --full 2000]")
+  app.add_option("--milliseconds", milliseconds, "How long each run measures [400; with --full 2000]")
       ->check(CLI::Range(10, 600'000));
   app.add_option("--json", output.json, "Write all values there, each round's by themselves")->type_name("FILE");
   app.add_option("--markdown", output.markdown, "Write the tables there too")->type_name("FILE");
   app.add_flag("--list", output.list, "Say the cases' names and run nothing");
+  // For processes of our own.
+  std::string broker_url;
+  CLI::App* serve_mqttrpc = app.add_subcommand("serve-mqttrpc", "")->group("");
+  serve_mqttrpc->add_option("--broker", broker_url)->required();
+  const CLI::App* serve_grpc = app.add_subcommand("serve-grpc", "")->group("");
   CLI11_PARSE(app, argc, argv);
-  settings.interval = std::chrono::milliseconds(milliseconds > 0 ? milliseconds : settings.full ? 2000 : 500);
+  if (serve_mqttrpc->parsed()) return ServeMqttrpc(broker_url);
+  if (serve_grpc->parsed()) return ServeGrpc();
+  settings.interval = std::chrono::milliseconds(milliseconds > 0 ? milliseconds : settings.full ? 2000 : 400);
   if (output.list) {
     for (const Case& one : AllCases(settings.full)) std::printf("%s: %s\n", one.table.c_str(), one.name.c_str());
     return 0;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
+
+#include "load/crowd.h"
 
 namespace bench {
 namespace {
@@ -12,9 +15,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kNumberBytes = sizeof(std::uint32_t);
 constexpr std::size_t kStampBytes = kNumberBytes + sizeof(std::uint64_t);
 
-// Brokers take connections one by one: no more than their backlog at a time.
-constexpr std::size_t kConnectingAtATime = 50;
-
 }  // namespace
 
 Flow::Flow(Loop& loop, std::uint16_t port, const FlowOptions& options)
@@ -24,29 +24,16 @@ Flow::Flow(Loop& loop, std::uint16_t port, const FlowOptions& options)
       publishers_(options.publishers),
       subscribers_(options.subscribers),
       payload_(std::max(options.payload_bytes, kStampBytes), 'x') {
-  std::vector<const Connection*> connecting;
-  const auto add = [&](std::unique_ptr<Connection>& connection, const char* role, std::size_t number) {
-    connection =
-        std::make_unique<Connection>(loop_, port, options_.name + role + std::to_string(number), *this, number);
-    connecting.push_back(connection.get());
-    if (connecting.size() % kConnectingAtATime != 0) return;
-    loop_.RunUntil([&] { return connecting.back()->connected(); }, "CONNACK");
-  };
-  for (std::size_t i = 0; i < subscribers_.size(); ++i) {
-    add(subscribers_[i].connection, "-subscriber-", i);
-    const std::string group = options_.pattern == Pattern::kSharedGroup ? "$share/group/" : "";
-    subscribers_[i].connection->Subscribe(group + TopicOf(i), options_.qos);
-  }
-  for (std::size_t i = 0; i < publishers_.size(); ++i) {
-    add(publishers_[i].connection, "-publisher-", i);
+  auto subscribing = ConnectCrowd(loop_, port, options_.name + "-subscriber", subscribers_.size(), *this);
+  const std::string group = options_.pattern == Pattern::kSharedGroup ? "$share/group/" : "";
+  for (std::size_t i = 0; i < subscribing.size(); ++i) subscribing[i]->Subscribe(group + TopicOf(i), options_.qos);
+  WaitForSubscriptions(loop_, subscribing, 1);
+  for (std::size_t i = 0; i < subscribing.size(); ++i) subscribers_[i].connection = std::move(subscribing[i]);
+  auto publishing = ConnectCrowd(loop_, port, options_.name + "-publisher", publishers_.size(), *this);
+  for (std::size_t i = 0; i < publishing.size(); ++i) {
+    publishers_[i].connection = std::move(publishing[i]);
     publishers_[i].topic_name = TopicOf(i);
     publishers_[i].sent_at.resize(options_.window / kTimed + 2);
-  }
-  for (const Connection* connection : connecting) {
-    loop_.RunUntil([&] { return connection->connected(); }, "CONNACK");
-  }
-  for (const Subscriber& subscriber : subscribers_) {
-    loop_.RunUntil([&] { return subscriber.connection->subscriptions() == 1; }, "SUBACK");
   }
 }
 

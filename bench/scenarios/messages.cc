@@ -26,7 +26,7 @@ Sample Run(const FlowOptions& options, const std::string& system, const Settings
   load.unit = "message";
   load.count = [&] { return flow.delivered(); };
   load.run_for = [&](std::chrono::nanoseconds time) { loop.RunFor(time); };
-  load.latencies = &flow.latencies();
+  load.take_latencies = [&] { return std::exchange(flow.latencies(), Latencies()); };
   load.processes = {{"broker", broker.pid()}, {"load", getpid()}};
   Measure(load, settings.interval, sample);
   flow.Stop(sample);

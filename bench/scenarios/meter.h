@@ -23,14 +23,15 @@ struct MeasuredLoad {
   std::string unit;                      // What is counted: "message".
   std::function<std::uint64_t()> count;  // How many there were so far.
   std::function<void(std::chrono::nanoseconds)> run_for;
-  Latencies* latencies = nullptr;          // Filled while it runs.
-  std::vector<MeasuredProcess> processes;  // The first is the one whose system calls count.
+  std::function<Latencies()> take_latencies;  // Those since it was last asked.
+  std::vector<MeasuredProcess> processes;
+  bool sums = false;  // Whether what all processes take together is of interest.
 };
 
 // Lets the load warm up, measures it for `interval`, then counts system calls for a
-// while longer. Adds to `sample`, in this order, for the unit "message":
-// messages/s, p50 us, p99 us, NAME us/message of each process, all us/message if they
-// are more than two, NAME syscalls/message of the first.
+// while longer. Adds to `sample`, for the unit "message" and each process NAME:
+// messages/s, p50 us, p99 us, NAME us/message, all us/message; broker syscalls/message,
+// all syscalls/message. Those of all only if load.sums.
 void Measure(const MeasuredLoad& load, std::chrono::milliseconds interval, Sample& sample);
 
 }  // namespace bench

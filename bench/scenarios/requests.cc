@@ -1,9 +1,8 @@
 // Requests with a Response Topic and their answers, over raw connections: what MQTT
 // itself has for calls, without our library.
-#include <cstring>
-#include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -49,7 +48,7 @@ Sample Run(const Shape& shape, const std::string& system, const Settings& settin
     return sum;
   };
   load.run_for = [&](std::chrono::nanoseconds time) { loop.RunFor(time); };
-  load.latencies = &latencies;
+  load.take_latencies = [&] { return std::exchange(latencies, Latencies()); };
   load.processes = {{"broker", broker.pid()}, {"load", getpid()}};
   Measure(load, settings.interval, sample);
   for (auto& caller : callers) caller->KeepUnderWay(0);

@@ -13,7 +13,7 @@ namespace bench {
 struct Settings {
   bool full = false;  // More cases, and larger ones.
   int rounds = 3;
-  std::chrono::milliseconds interval{500};  // How long one run measures.
+  std::chrono::milliseconds interval{400};  // How long one run measures.
   std::string only;                         // Cases whose "table: name" it matches; empty: all.
 };
 
@@ -28,5 +28,12 @@ struct Case {
 // Each file of this folder adds its cases.
 std::vector<Case> MessageCases(bool full);
 std::vector<Case> RequestCases(bool full);
+std::vector<Case> CallCases(bool full);
+std::vector<Case> InProcessCases();
+std::vector<Case> ConnectionCases(bool full);
+std::vector<Case> SubscriptionCases(bool full);
+std::vector<Case> RetainedCases(bool full);
+std::vector<Case> FairnessCases();
+std::vector<Case> FrozenCases(bool full);
 
 }  // namespace bench

@@ -1,31 +1,26 @@
-#include <iostream>
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include <grpcpp/grpcpp.h>
 
 #include "echo.grpc.pb.h"
-#include "peer.h"
+#include "report/sample.h"
+#include "systems/grpc_channel.h"
+#include "systems/grpc_echo.h"
+#include "systems/peer.h"
 
 namespace bench {
 namespace {
 
-class EchoServer final : public v1::Echo::CallbackService {
-  grpc::ServerUnaryReactor* Echo(grpc::CallbackServerContext* context, const v1::Payload* request,
-                                 v1::Payload* reply) override {
-    reply->set_data(request->data());
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(grpc::Status::OK);
-    return reactor;
-  }
-};
-
 class GrpcPeer final : public Peer {
  public:
-  GrpcPeer(const std::string& address, std::size_t payload_bytes)
-      : stub_(v1::Echo::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {
-    request_.set_data(std::string(payload_bytes, 'x'));
-  }
+  explicit GrpcPeer(std::size_t payload_bytes) { request_.set_data(std::string(payload_bytes, 'x')); }
 
-  void StartCall(Done done) override {
+  void AddCaller(const std::shared_ptr<grpc::Channel>& channel) { stubs_.push_back(v1::Echo::NewStub(channel)); }
+
+  void StartCall(std::size_t caller, Done done) override {
     // Lives until its callback, as gRPC wants it.
     struct Call {
       grpc::ClientContext context;
@@ -35,34 +30,52 @@ class GrpcPeer final : public Peer {
     auto* call = new Call;
     call->done = std::move(done);
     call->context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
-    stub_->async()->Echo(&call->context, &request_, &call->reply, [call](const grpc::Status& status) {
+    stubs_[caller]->async()->Echo(&call->context, &request_, &call->reply, [call](const grpc::Status& status) {
       const std::unique_ptr<Call> owned(call);
       owned->done(status.ok());
     });
   }
 
  private:
-  std::unique_ptr<v1::Echo::Stub> stub_;
+  std::vector<std::unique_ptr<v1::Echo::Stub>> stubs_;
   v1::Payload request_;
+};
+
+class GrpcInProcessPeer final : public Peer {
+ public:
+  explicit GrpcInProcessPeer(std::size_t payload_bytes) : peer_(payload_bytes) {
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr) throw Void("gRPC does not serve");
+    peer_.AddCaller(server_->InProcessChannel(grpc::ChannelArguments()));
+  }
+  ~GrpcInProcessPeer() override { server_->Shutdown(); }
+
+  void StartCall(std::size_t caller, Done done) override { peer_.StartCall(caller, std::move(done)); }
+
+ private:
+  GrpcEcho service_;
+  std::unique_ptr<grpc::Server> server_;
+  GrpcPeer peer_;
 };
 
 }  // namespace
 
-std::unique_ptr<Peer> NewGrpcPeer(const std::string& address, std::size_t payload_bytes) {
-  return std::make_unique<GrpcPeer>(address, payload_bytes);
+std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // Else equal channels share one connection.
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
-int ServeGrpc() {
-  EchoServer service;
-  int port = 0;
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-  builder.RegisterService(&service);
-  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr) return 1;
-  std::cout << "ready 127.0.0.1:" << port << std::endl;
-  server->Wait();
-  return 0;
+std::unique_ptr<Peer> NewGrpcPeer(const PeerOptions& options) {
+  auto peer = std::make_unique<GrpcPeer>(options.payload_bytes);
+  for (std::size_t i = 0; i < options.callers; ++i) peer->AddCaller(ChannelTo(options.address));
+  return peer;
+}
+
+std::unique_ptr<Peer> NewGrpcInProcessPeer(std::size_t payload_bytes) {
+  return std::make_unique<GrpcInProcessPeer>(payload_bytes);
 }
 
 }  // namespace bench

@@ -1,28 +1,36 @@
+#include <cstdlib>
 #include <iostream>
+#include <memory>
 #include <thread>
+#include <vector>
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 
 #include "echo.mqttrpc.h"
 #include "mqttrpc/rpc/server.h"
-#include "peer.h"
+#include "systems/echo_device.h"
+#include "systems/peer.h"
 
 namespace bench {
 namespace {
 
 constexpr char kInstance[] = "echo";
 
-class EchoDevice final : public v1::EchoService {
-  absl::StatusOr<v1::Payload> Echo(mqttrpc::ServerContext&, const v1::Payload& request) override { return request; }
-};
+mqttrpc::mqtt::ClientOptions ClientOf(const std::string& broker_url, std::string client_id) {
+  mqttrpc::mqtt::ClientOptions options;
+  options.broker = broker_url;
+  options.client_id = std::move(client_id);
+  return options;
+}
 
 class MqttrpcPeer final : public Peer {
  public:
-  MqttrpcPeer(const std::string& broker_url, std::size_t payload_bytes)
-      : client_(io_.get_executor(), Options(broker_url)), channel_(client_), stub_(channel_, kInstance) {
-    request_.set_data(std::string(payload_bytes, 'x'));
-    client_.Start();
+  explicit MqttrpcPeer(const PeerOptions& options) {
+    request_.set_data(std::string(options.payload_bytes, 'x'));
+    for (std::size_t i = 0; i < options.callers; ++i) {
+      callers_.push_back(std::make_unique<Caller>(io_, ClientOf(options.address, "bench-caller-" + std::to_string(i))));
+    }
     thread_ = std::thread([this] { io_.run(); });
   }
 
@@ -31,43 +39,40 @@ class MqttrpcPeer final : public Peer {
     thread_.join();
   }
 
-  void StartCall(Done done) override {
-    stub_.Echo(request_, mqttrpc::CallOptions(),
-               [done = std::move(done)](absl::StatusOr<v1::Payload> reply) mutable { done(reply.ok()); });
+  void StartCall(std::size_t caller, Done done) override {
+    callers_[caller]->stub.Echo(
+        request_, mqttrpc::CallOptions(),
+        [done = std::move(done)](absl::StatusOr<v1::Payload> reply) mutable { done(reply.ok()); });
   }
 
  private:
-  static mqttrpc::mqtt::ClientOptions Options(const std::string& broker_url) {
-    mqttrpc::mqtt::ClientOptions options;
-    options.broker = broker_url;
-    options.client_id = "bench-caller";
-    return options;
-  }
+  struct Caller {
+    Caller(asio::io_context& io, const mqttrpc::mqtt::ClientOptions& options)
+        : client(io.get_executor(), options), channel(client), stub(channel, kInstance) {
+      client.Start();
+    }
+    mqttrpc::mqtt::Client client;
+    mqttrpc::Channel channel;
+    v1::EchoStub stub;
+  };
 
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_ = asio::make_work_guard(io_);
-  mqttrpc::mqtt::Client client_;
-  mqttrpc::Channel channel_;
-  v1::EchoStub stub_;
+  std::vector<std::unique_ptr<Caller>> callers_;
   v1::Payload request_;
   std::thread thread_;
 };
 
 }  // namespace
 
-std::unique_ptr<Peer> NewMqttrpcPeer(const std::string& broker_url, std::size_t payload_bytes) {
-  return std::make_unique<MqttrpcPeer>(broker_url, payload_bytes);
-}
+std::unique_ptr<Peer> NewMqttrpcPeer(const PeerOptions& options) { return std::make_unique<MqttrpcPeer>(options); }
 
 int ServeMqttrpc(const std::string& broker_url) {
   asio::io_context io(1);
-  mqttrpc::mqtt::ClientOptions options;
-  options.broker = broker_url;
-  options.client_id = kInstance;
-  mqttrpc::mqtt::Client client(io.get_executor(), options);
+  mqttrpc::mqtt::Client client(io.get_executor(), ClientOf(broker_url, kInstance));
   client.Start();
   EchoDevice echo;
-  mqttrpc::Server server(client);
+  mqttrpc::Server server(client, EchoServerOptions());
   server.Add(echo);
   server.Start([](absl::Status status) {
     if (status.ok()) {

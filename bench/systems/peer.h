@@ -1,6 +1,7 @@
-// One way to make an echo call, as the load generator sees it.
+// One way to make an echo call, as the load sees it.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -8,7 +9,7 @@
 
 namespace bench {
 
-// Calls an echo service in another process.
+// Some callers that call an echo service in another process.
 class Peer {
  public:
   using Done = absl::AnyInvocable<void(bool ok)>;
@@ -16,15 +17,32 @@ class Peer {
   virtual ~Peer() = default;
 
   // Starts one call; `done` comes later, on a thread of the peer's, never from
-  // inside StartCall. StartCall may be called from inside `done`.
-  virtual void StartCall(Done done) = 0;
+  // inside StartCall. StartCall may be called from inside `done`, and for each caller
+  // from several threads.
+  virtual void StartCall(std::size_t caller, Done done) = 0;
 };
 
-// Calls over the MQTT broker at `broker_url`; its work runs on one thread of its own.
-std::unique_ptr<Peer> NewMqttrpcPeer(const std::string& broker_url, std::size_t payload_bytes);
+struct PeerOptions {
+  std::string address;      // A broker's URL, or a gRPC server's HOST:PORT.
+  std::size_t callers = 1;  // Each has a connection of its own.
+  std::size_t payload_bytes = 64;
+};
 
-// Calls the gRPC server at `address`, unary, with gRPC's callback interface.
-std::unique_ptr<Peer> NewGrpcPeer(const std::string& address, std::size_t payload_bytes);
+// Calls over an MQTT broker; all its clients run on one thread of its own.
+std::unique_ptr<Peer> NewMqttrpcPeer(const PeerOptions& options);
+
+// Unary calls with gRPC's callback interface.
+std::unique_ptr<Peer> NewGrpcPeer(const PeerOptions& options);
+
+// One bidirectional gRPC stream for each caller: a request is a message on it, and
+// answers come in order.
+std::unique_ptr<Peer> NewGrpcStreamPeer(const PeerOptions& options);
+
+// One caller, its broker and the device, all on one thread of this process.
+std::unique_ptr<Peer> NewInProcessPeer(std::size_t payload_bytes);
+
+// The same over gRPC's in-process channel, unary, on the threads gRPC makes.
+std::unique_ptr<Peer> NewGrpcInProcessPeer(std::size_t payload_bytes);
 
 // Serve until the process is killed; print a line `ready ADDRESS` when calls may come.
 int ServeMqttrpc(const std::string& broker_url);
