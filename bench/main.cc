@@ -9,11 +9,13 @@
 #include <CLI/CLI.hpp>
 
 #include "report/conditions.h"
+#include "report/plot.h"
 #include "report/process_usage.h"
 #include "report/table.h"
 #include "scenarios/runner.h"
 #include "scenarios/scenario.h"
 #include "systems/peer.h"
+#include "systems/versions.h"
 
 namespace bench {
 namespace {
@@ -29,13 +31,14 @@ constexpr char kDescription[] =
 constexpr char kExamples[] =
     "\nExamples:\n"
     "  mqttrpc-bench                                     the quick set, about two minutes\n"
-    "  mqttrpc-bench --full --rounds 5 --markdown a.md   everything; takes an hour\n"
+    "  mqttrpc-bench --full --rounds 5 --markdown a.md   everything; takes half an hour\n"
     "  mqttrpc-bench --only 'fan-out|QoS 2'              cases whose \"table: case\" matches\n"
     "  mqttrpc-bench --list                              the names of all cases\n";
 
 struct Output {
   std::string markdown;
   std::string json;
+  std::string plot;
   bool list = false;
 };
 
@@ -66,13 +69,14 @@ bool Save(const std::string& file, const std::string& text) {
   return static_cast<bool>(out);
 }
 
-int Run(const Settings& settings, const Output& output) {
+int Run(const Settings& settings, const Output& output, const std::string& command) {
   RaiseFileLimit();
   Report report;
   report.conditions = Conditions();
+  report.conditions.push_back(MosquittoVersion() + ", " + GrpcVersion());
   report.conditions.push_back(std::to_string(settings.rounds) + (settings.rounds == 1 ? " round of " : " rounds of ") +
                               std::to_string(settings.interval.count()) + " ms, " +
-                              (settings.full ? "full set" : "quick set"));
+                              (settings.full ? "full set" : "quick set") + ": `" + command + "`");
   if (!SystemCallCounter::WhyNot().empty()) report.conditions.push_back(SystemCallCounter::WhyNot());
   report.rows = RunCases(AllCases(settings.full), settings);
   if (report.rows.empty()) {
@@ -81,7 +85,15 @@ int Run(const Settings& settings, const Output& output) {
   }
   const std::string markdown = Markdown(report);
   std::printf("%s", markdown.c_str());
-  return Save(output.markdown, markdown) && Save(output.json, Json(report)) ? 0 : 1;
+  const bool saved = Save(output.markdown, markdown) && Save(output.json, Json(report)) &&
+                     (output.plot.empty() || Plot(report, output.plot));
+  return saved ? 0 : 1;
+}
+
+// As a shell would take it.
+std::string Quoted(const std::string& argument) {
+  const bool plain = argument.find_first_of(" |&;<>()$`\\\"'*?[]#~^") == std::string::npos;
+  return plain ? argument : "'" + argument + "'";
 }
 
 std::string CheckPattern(const std::string& pattern) {
@@ -113,6 +125,7 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(10, 600'000));
   app.add_option("--json", output.json, "Write all values there, each round's by themselves")->type_name("FILE");
   app.add_option("--markdown", output.markdown, "Write the tables there too")->type_name("FILE");
+  app.add_option("--plot", output.plot, "Draw there how figures grow, as SVG; of use with --full")->type_name("DIR");
   app.add_flag("--list", output.list, "Say the cases' names and run nothing");
   // For processes of our own.
   std::string broker_url;
@@ -127,7 +140,9 @@ int Main(int argc, char** argv) {
     for (const Case& one : AllCases(settings.full)) std::printf("%s: %s\n", one.table.c_str(), one.name.c_str());
     return 0;
   }
-  return Run(settings, output);
+  std::string command = "mqttrpc-bench";
+  for (int i = 1; i < argc; ++i) command += " " + Quoted(argv[i]);
+  return Run(settings, output, command);
 }
 
 }  // namespace

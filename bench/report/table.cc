@@ -20,19 +20,6 @@ double ValueOf(const Sample& sample, const std::string& metric) {
   return found == sample.metrics.end() ? kNothing : found->value;
 }
 
-// In the order in which they first occur.
-std::vector<std::string> MetricsOf(const Row& row) {
-  std::vector<std::string> names;
-  for (const auto& round : row.rounds) {
-    for (const Sample& sample : round) {
-      for (const Metric& metric : sample.metrics) {
-        if (std::find(names.begin(), names.end(), metric.name) == names.end()) names.push_back(metric.name);
-      }
-    }
-  }
-  return names;
-}
-
 // Of an even number the lower of the two in the middle: a value that was measured.
 std::string Spread(std::vector<double> values) {
   std::erase_if(values, [](double value) { return !std::isfinite(value); });
@@ -49,10 +36,7 @@ bool IsVoid(const Row& row, std::size_t system) {
 }
 
 std::string Cell(const Row& row, std::size_t system, const std::string& metric) {
-  if (IsVoid(row, system)) return "void";
-  std::vector<double> values;
-  for (const auto& round : row.rounds) values.push_back(ValueOf(round[system], metric));
-  return Spread(std::move(values));
+  return IsVoid(row, system) ? "void" : Spread(CountedValues(row, system, metric));
 }
 
 std::string Ratio(const Row& row, std::size_t peer, const std::string& metric) {
@@ -94,6 +78,27 @@ void AppendLines(const Row& row, std::string& out, std::string& notes) {
 }
 
 }  // namespace
+
+std::vector<std::string> MetricsOf(const Row& row) {
+  std::vector<std::string> names;
+  for (const auto& round : row.rounds) {
+    for (const Sample& sample : round) {
+      for (const Metric& metric : sample.metrics) {
+        if (std::find(names.begin(), names.end(), metric.name) == names.end()) names.push_back(metric.name);
+      }
+    }
+  }
+  return names;
+}
+
+std::vector<double> CountedValues(const Row& row, std::size_t system, const std::string& metric) {
+  std::vector<double> values;
+  if (IsVoid(row, system)) return values;
+  for (const auto& round : row.rounds) values.push_back(ValueOf(round[system], metric));
+  std::erase_if(values, [](double value) { return !std::isfinite(value); });
+  std::sort(values.begin(), values.end());
+  return values;
+}
 
 std::string Short(double value) {
   if (!std::isfinite(value)) return "-";

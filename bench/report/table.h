@@ -1,6 +1,7 @@
 // All samples of a run, as tables to read and as JSON to compute with.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -8,12 +9,20 @@
 
 namespace bench {
 
+// What a row's figures can be drawn over; no series: nothing.
+struct Growth {
+  std::string series;  // "pairs, QoS 0": rows of one table and series make a curve.
+  std::string unit;    // "pairs"
+  double number = 0;   // Above 0.
+};
+
 // One row's samples: rounds[round][system].
 struct Row {
   std::string table;
   std::string name;
   std::vector<std::string> systems;  // The first is compared with each of the others.
   std::vector<std::vector<Sample>> rounds;
+  Growth growth;
 };
 
 struct Report {
@@ -28,6 +37,13 @@ std::string Markdown(const Report& report);
 
 // Everything, each round's values by themselves.
 std::string Json(const Report& report);
+
+// The row's metrics, in the order in which they first occur.
+std::vector<std::string> MetricsOf(const Row& row);
+
+// A system's values of one metric, the least first; none where the row is void for it or
+// the metric could not be measured.
+std::vector<double> CountedValues(const Row& row, std::size_t system, const std::string& metric);
 
 // What voids the sample; empty if it counts.
 std::string WhyVoid(const Sample& sample);

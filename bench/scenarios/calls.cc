@@ -76,6 +76,8 @@ Case Of(const Shape& shape) {
                 std::to_string(shape.window);
   result.systems = {kOverMqttrpcd, kOverMosquitto, kGrpcUnary, kGrpcStreaming};
   result.run = [shape](const std::string& system, const Settings& settings) { return Run(shape, system, settings); };
+  result.growth = {std::to_string(shape.callers) + (shape.callers == 1 ? " caller" : " callers"), "window",
+                   static_cast<double>(shape.window)};
   return result;
 }
 

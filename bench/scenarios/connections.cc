@@ -45,6 +45,7 @@ std::vector<Case> ConnectionCases(bool full) {
     one.name = std::to_string(count) + " idle, a subscription each";
     one.systems = {kMqttrpcd, kMosquitto};
     one.run = [count](const std::string& system, const Settings&) { return Run(count, system); };
+    one.growth = {"idle", "connections", static_cast<double>(count)};
     cases.push_back(std::move(one));
   }
   return cases;

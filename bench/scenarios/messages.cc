@@ -44,11 +44,12 @@ std::string Bytes(std::size_t bytes) {
   return bytes >= 1024 ? std::to_string(bytes / 1024) + " KiB" : std::to_string(bytes) + " B";
 }
 
-Case Of(std::string name, const FlowOptions& options) {
+Case Of(std::string name, const FlowOptions& options, Growth growth = Growth()) {
   Case result;
   result.table = "Messages";
   result.name = std::move(name) + ", QoS " + std::to_string(options.qos) + ", " + Bytes(options.payload_bytes);
   result.systems = {kMqttrpcd, kMosquitto};
+  result.growth = std::move(growth);
   result.run = [options](const std::string& system, const Settings& settings) {
     return Run(options, system, settings);
   };
@@ -63,7 +64,7 @@ Case Pairs(std::size_t pairs, std::uint8_t qos) {
   options.window = pairs <= 8 ? 100 : pairs <= 100 ? 10 : 4;
   return Of(
       std::to_string(pairs) + (pairs == 1 ? " pair, window " : " pairs, window ") + std::to_string(options.window),
-      options);
+      options, {"pairs, QoS " + std::to_string(qos), "pairs", static_cast<double>(pairs)});
 }
 
 Case FanOut(std::size_t subscribers) {
@@ -71,7 +72,8 @@ Case FanOut(std::size_t subscribers) {
   options.pattern = Pattern::kEveryone;
   options.subscribers = subscribers;
   options.window = subscribers <= 100 ? 100 : 10;
-  return Of("fan-out 1 to " + std::to_string(subscribers) + ", window " + std::to_string(options.window), options);
+  return Of("fan-out 1 to " + std::to_string(subscribers) + ", window " + std::to_string(options.window), options,
+            {"fan-out", "subscribers", static_cast<double>(subscribers)});
 }
 
 Case FanIn() {
@@ -96,7 +98,8 @@ Case Payload(std::size_t bytes) {
   options.qos = 1;
   options.payload_bytes = bytes;
   options.window = bytes >= kLargeBytes ? 4 : 100;  // What waits for one client stays under 16 MiB.
-  return Of("1 pair, window " + std::to_string(options.window), options);
+  return Of("1 pair, window " + std::to_string(options.window), options,
+            {"payloads", "bytes", static_cast<double>(bytes)});
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "scenarios/meter.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "report/process_usage.h"
@@ -9,6 +10,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::nanoseconds;
+
+constexpr std::chrono::milliseconds kWarmUp(100);  // At least: first calls take their time.
 
 std::vector<nanoseconds> CpuTimes(const std::vector<MeasuredProcess>& processes) {
   std::vector<nanoseconds> times;
@@ -58,7 +61,7 @@ void CountSystemCalls(const MeasuredLoad& load, nanoseconds interval, Sample& sa
 }  // namespace
 
 void Measure(const MeasuredLoad& load, std::chrono::milliseconds interval, Sample& sample) {
-  load.run_for(interval / 4);  // Warms up.
+  load.run_for(std::max(interval / 4, kWarmUp));
   MeasureTimes(load, interval, sample);
   CountSystemCalls(load, interval / 5, sample);
 }

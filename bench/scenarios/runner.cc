@@ -38,7 +38,7 @@ std::vector<Row> RunCases(const std::vector<Case>& cases, const Settings& settin
   for (const Case& one : cases) {
     if (!Wanted(one, settings.only)) continue;
     wanted.push_back(&one);
-    rows.push_back({one.table, one.name, one.systems, {}});
+    rows.push_back({one.table, one.name, one.systems, {}, one.growth});
   }
   for (int round = 1; round <= settings.rounds; ++round) {
     for (std::size_t i = 0; i < wanted.size(); ++i) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "report/sample.h"
+#include "report/table.h"
 
 namespace bench {
 
@@ -23,6 +24,7 @@ struct Case {
   std::string name;
   std::vector<std::string> systems;  // Ours first; the others are what it is compared with.
   std::function<Sample(const std::string& system, const Settings&)> run;
+  Growth growth;
 };
 
 // Each file of this folder adds its cases.

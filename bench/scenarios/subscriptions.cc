@@ -152,6 +152,7 @@ Case Of(Kind kind, const char* kind_name, std::size_t count) {
   result.run = [kind, count](const std::string& system, const Settings& settings) {
     return Run(kind, count, system, settings);
   };
+  result.growth = {kind_name, "subscriptions", static_cast<double>(count)};
   return result;
 }
 

@@ -109,6 +109,7 @@ class GrpcStreamPeer final : public Peer {
 }  // namespace
 
 std::unique_ptr<Peer> NewGrpcStreamPeer(const PeerOptions& options) {
+  KeepGrpcRunning();
   return std::make_unique<GrpcStreamPeer>(options);
 }
 
