@@ -148,14 +148,15 @@ std::string_view AppendPublish(const Delivery& delivery, const PublishHead& head
     return {};
   }
   writer.VariableByteInteger(static_cast<std::uint32_t>(PropertyBytes(delivery, head)));
-  // Ahead of the others, so that those and the payload are one piece of memory.
-  for (const std::uint32_t identifier : delivery.identifiers) {
-    writer.U8(static_cast<std::uint8_t>(PropertyId::kSubscriptionIdentifier));
-    writer.VariableByteInteger(identifier);
-  }
+  // Ahead of the others, so that those and the payload are one piece of memory. The alias
+  // comes first: a receiver can cut it off there without looking further.
   if (head.topic_alias != 0) {
     writer.U8(static_cast<std::uint8_t>(PropertyId::kTopicAlias));
     writer.U16(head.topic_alias);
+  }
+  for (const std::uint32_t identifier : delivery.identifiers) {
+    writer.U8(static_cast<std::uint8_t>(PropertyId::kSubscriptionIdentifier));
+    writer.VariableByteInteger(identifier);
   }
 
   const std::uint32_t left = message.has_expiry() ? message.SecondsLeft(now) : 0;

@@ -115,7 +115,8 @@ void Client::Impl::Turn() {
   turning_ = true;
   do {
     TellNewWatchers();
-    while (std::optional<Event> event = core_.Next(Now())) {
+    const TimePoint now = Now();  // One reading for all that has come together.
+    while (std::optional<Event> event = core_.Next(now)) {
       Handle(*std::move(event));
       TellNewWatchers();
     }

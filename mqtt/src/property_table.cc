@@ -140,7 +140,57 @@ const PropertySpec* FindPropertySpec(std::uint32_t id) {
   return &kSpecs[kPositions[id] - 1];
 }
 
+bool TakeSimpleProperty(std::string_view& rest, PropertyView& property) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(rest[i]); };
+  const auto u16 = [&](std::size_t i) { return static_cast<std::uint32_t>(byte(i) << 8 | byte(i + 1)); };
+  constexpr std::size_t kLeast = 5;  // All but texts fit into it.
+  if (rest.size() < kLeast) return false;
+  const PropertySpec* spec = FindPropertySpec(byte(0));
+  if (spec == nullptr) return false;
+  std::size_t size = 0;
+  property.number = 0;
+  property.text = property.value = {};
+  switch (spec->type) {
+    case WireType::kByte:
+      property.number = byte(1);
+      size = 2;
+      break;
+    case WireType::kTwoBytes:
+      property.number = u16(1);
+      size = 3;
+      break;
+    case WireType::kFourBytes:
+      property.number = u16(1) << 16 | u16(3);
+      size = 5;
+      break;
+    case WireType::kVariable:
+      if (byte(1) >= 0x80) return false;
+      property.number = byte(1);
+      size = 2;
+      break;
+    case WireType::kString:
+    case WireType::kBinary:
+      size = 3 + u16(1);
+      if (size > rest.size()) return false;
+      property.text = rest.substr(3, size - 3);
+      break;
+    case WireType::kStringPair: {
+      const std::size_t middle = 3 + u16(1);
+      if (middle + 2 > rest.size()) return false;
+      size = middle + 2 + u16(middle);
+      if (size > rest.size()) return false;
+      property.text = rest.substr(3, middle - 3);
+      property.value = rest.substr(middle + 2, size - middle - 2);
+      break;
+    }
+  }
+  property.id = spec->id;
+  rest.remove_prefix(size);
+  return true;
+}
+
 Fault TakeProperty(std::string_view& rest, PropertyView& property) {
+  if (TakeSimpleProperty(rest, property)) return {};
   Reader in(rest);
   property = PropertyView();
   const PropertySpec* spec = FindPropertySpec(in.VariableByteInteger("a property's identifier"));
@@ -164,11 +214,35 @@ Fault TakeProperty(std::string_view& rest, PropertyView& property) {
   return {};
 }
 
+std::size_t FirstPropertySize(std::string_view rest) {
+  const auto byte = [&](std::size_t i) { return i < rest.size() ? static_cast<std::uint8_t>(rest[i]) : std::uint8_t{0}; };
+  const auto behind_text = [&](std::size_t at) { return at + 2 + static_cast<std::size_t>(byte(at) << 8 | byte(at + 1)); };
+  if (byte(0) == kOverlongMark) return std::min<std::size_t>(2, rest.size());
+  const PropertySpec* spec = FindPropertySpec(byte(0));
+  if (spec == nullptr) return rest.size();
+  std::size_t size = 1;
+  switch (spec->type) {
+    case WireType::kByte: size += 1; break;
+    case WireType::kTwoBytes: size += 2; break;
+    case WireType::kFourBytes: size += 4; break;
+    case WireType::kVariable:
+      while (byte(size) >= 0x80) ++size;
+      ++size;
+      break;
+    case WireType::kString:
+    case WireType::kBinary: size = behind_text(1); break;
+    case WireType::kStringPair: size = behind_text(behind_text(1)); break;
+  }
+  return std::min(size, rest.size());
+}
+
 Fault CheckProperties(std::string_view bytes, PropertyPlace place, Sender sender) {
   std::uint64_t seen = 0;
   while (!bytes.empty()) {
     PropertyView property;
-    if (const Fault fault = TakeProperty(bytes, property)) return fault;
+    if (!TakeSimpleProperty(bytes, property)) {
+      if (const Fault fault = TakeProperty(bytes, property)) return fault;
+    }
     const PropertySpec& spec = *FindPropertySpec(static_cast<std::uint32_t>(property.id));
     if (const Fault fault = CheckPlace(spec, place, sender, seen)) return fault;
     if (const Fault fault = CheckValue(spec, property)) return fault;

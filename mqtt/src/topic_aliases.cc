@@ -48,11 +48,11 @@ absl::Status IncomingAliases::Resolve(Publish& publish) {
 // without a copy.
 PropertiesView IncomingAliases::WithoutAlias(PropertiesView properties) {
   const std::string_view bytes = properties.wire_bytes();
-  PropertyId last{};
-  properties.ForEach([&](const PropertyView& each) { last = each.id; });
   if (static_cast<std::uint8_t>(bytes.front()) == static_cast<std::uint8_t>(PropertyId::kTopicAlias)) {
     return PropertiesView::FromCheckedBytes(bytes.substr(kAliasBytes));
   }
+  PropertyId last{};
+  properties.ForEach([&](const PropertyView& each) { last = each.id; });
   if (last == PropertyId::kTopicAlias) {
     return PropertiesView::FromCheckedBytes(bytes.substr(0, bytes.size() - kAliasBytes));
   }

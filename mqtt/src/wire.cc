@@ -9,8 +9,6 @@ namespace {
 
 constexpr ReasonCode kMalformed = ReasonCode::kMalformedPacket;
 
-std::uint8_t ByteAt(std::string_view bytes, std::size_t index) { return static_cast<std::uint8_t>(bytes[index]); }
-
 }  // namespace
 
 std::string Fault::ToString() const {
@@ -19,63 +17,17 @@ std::string Fault::ToString() const {
 
 // --- Reader ---------------------------------------------------------------------
 
-std::string_view Reader::Take(std::size_t n, std::string_view field) {
-  if (failed()) return {};
-  if (n > rest_.size()) {
-    Fail({kMalformed, field, "runs over the end"});
-    return {};
-  }
-  const std::string_view taken = rest_.substr(0, n);
-  rest_.remove_prefix(n);
-  return taken;
+void Reader::FailRunsOver(std::string_view field) { Fail({kMalformed, field, "runs over the end"}); }
+
+void Reader::FailVariableByteInteger(std::string_view field, std::string_view problem) {
+  Fail({kMalformed, field, problem});
 }
-
-std::string_view Reader::Rest() { return Take(rest_.size()); }
-
-std::uint8_t Reader::U8(std::string_view field) {
-  const std::string_view bytes = Take(1, field);
-  return bytes.empty() ? 0 : ByteAt(bytes, 0);
-}
-
-std::uint16_t Reader::U16(std::string_view field) {
-  const std::string_view bytes = Take(2, field);
-  return bytes.empty() ? 0 : static_cast<std::uint16_t>(ByteAt(bytes, 0) << 8 | ByteAt(bytes, 1));
-}
-
-std::uint32_t Reader::U32(std::string_view field) {
-  const std::string_view bytes = Take(4, field);
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < bytes.size(); ++i) value = value << 8 | ByteAt(bytes, i);
-  return value;
-}
-
-std::uint32_t Reader::VariableByteInteger(std::string_view field) {
-  std::uint32_t value = 0;
-  for (int shift = 0; shift < 28; shift += 7) {
-    const std::uint8_t byte = U8(field);
-    if (failed()) return 0;
-    value |= static_cast<std::uint32_t>(byte & 0x7F) << shift;
-    if (byte < 0x80) {
-      if (byte != 0 || shift == 0) return value;
-      Fail({kMalformed, field, "is not in its shortest form"});  // MQTT-1.5.5-1
-      return 0;
-    }
-  }
-  Fail({kMalformed, field, "has more than four bytes"});
-  return 0;
-}
-
-std::string_view Reader::Binary(std::string_view field) { return Take(U16(field), field); }
 
 std::string_view Reader::String(std::string_view field) {
   const std::string_view text = Binary(field);
   if (IsValidUtf8(text)) return text;
   Fail({kMalformed, field, "is not well-formed UTF-8"});  // MQTT-1.5.4-1, MQTT-1.5.4-2
   return {};
-}
-
-void Reader::Fail(const Fault& fault) {
-  if (!failed()) fault_ = fault;
 }
 
 Fault Reader::Verdict() const {

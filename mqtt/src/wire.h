@@ -65,20 +65,55 @@ class Reader {
   bool v5() const { return version_ == ProtocolVersion::k5; }
   void set_version(ProtocolVersion version) { version_ = version; }
 
-  std::uint8_t U8(std::string_view field = {});
-  std::uint16_t U16(std::string_view field = {});
-  std::uint32_t U32(std::string_view field = {});
-  std::uint32_t VariableByteInteger(std::string_view field = {});  // Shortest form only (MQTT-1.5.5-1).
-  std::string_view Binary(std::string_view field = {});            // Two bytes of length, then bytes.
-  std::string_view String(std::string_view field = {});            // As Binary, checked by IsValidUtf8.
-  std::string_view Take(std::size_t n, std::string_view field = {});
-  std::string_view Rest();  // All that is left.
+  std::uint8_t U8(std::string_view field = {}) {
+    const std::string_view bytes = Take(1, field);
+    return bytes.empty() ? 0 : ByteAt(bytes, 0);
+  }
+  std::uint16_t U16(std::string_view field = {}) {
+    const std::string_view bytes = Take(2, field);
+    return bytes.empty() ? 0 : static_cast<std::uint16_t>(ByteAt(bytes, 0) << 8 | ByteAt(bytes, 1));
+  }
+  std::uint32_t U32(std::string_view field = {}) {
+    const std::string_view bytes = Take(4, field);
+    std::uint32_t value = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) value = value << 8 | ByteAt(bytes, i);
+    return value;
+  }
+  std::uint32_t VariableByteInteger(std::string_view field = {}) {  // Shortest form only (MQTT-1.5.5-1).
+    std::uint32_t value = 0;
+    for (int shift = 0; shift < 28; shift += 7) {
+      const std::uint8_t byte = U8(field);
+      if (failed()) return 0;
+      value |= static_cast<std::uint32_t>(byte & 0x7F) << shift;
+      if (byte >= 0x80) continue;
+      if (byte != 0 || shift == 0) return value;
+      FailVariableByteInteger(field, "is not in its shortest form");  // MQTT-1.5.5-1
+      return 0;
+    }
+    FailVariableByteInteger(field, "has more than four bytes");
+    return 0;
+  }
+  std::string_view Binary(std::string_view field = {}) { return Take(U16(field), field); }  // Two bytes of length, then bytes.
+  std::string_view String(std::string_view field = {});  // As Binary, checked by IsValidUtf8.
+  std::string_view Take(std::size_t n, std::string_view field = {}) {
+    if (failed()) return {};
+    if (n > rest_.size()) {
+      FailRunsOver(field);
+      return {};
+    }
+    const std::string_view taken = rest_.substr(0, n);
+    rest_.remove_prefix(n);
+    return taken;
+  }
+  std::string_view Rest() { return Take(rest_.size()); }  // All that is left.
 
   bool AtEnd() const { return rest_.empty(); }
   std::size_t remaining() const { return rest_.size(); }
 
   // Record the first failure. `message` is static text.
-  void Fail(const Fault& fault);
+  void Fail(const Fault& fault) {
+    if (!failed()) fault_ = fault;
+  }
   void Fail(ReasonCode code, std::string_view message) { Fail(Fault{code, {}, message}); }
   bool failed() const { return static_cast<bool>(fault_); }
 
@@ -87,6 +122,12 @@ class Reader {
   absl::Status Finish() const;  // The same as a status.
 
  private:
+  static std::uint8_t ByteAt(std::string_view bytes, std::size_t index) {
+    return static_cast<std::uint8_t>(bytes[index]);
+  }
+  void FailRunsOver(std::string_view field);
+  void FailVariableByteInteger(std::string_view field, std::string_view problem);
+
   std::string_view rest_;
   ProtocolVersion version_;
   Fault fault_;

@@ -19,7 +19,6 @@ std::size_t BytesOf(const ReplyCache::Entry& entry) {
 
 ReplyCache::~ReplyCache() {
   for (const auto& entry : entries_) {
-    expiries_.Cancel(*entry);
     LinkedList<Entry>::Remove(*entry);
   }
 }
@@ -51,17 +50,18 @@ void ReplyCache::Finish(Entry& entry, std::optional<mqtt::Message> answer) {
   }
   bytes_ += entry.bytes;
   finished_.PushBack(entry);
-  expiries_.Schedule(entry, entry.answer_until == mqtt::kNever ? mqtt::kNever : entry.answer_until + kGrace);
   while (bytes_ > maximum_bytes_) Drop(*finished_.front());
 }
 
 void ReplyCache::TimeIs(mqtt::TimePoint now) {
-  while (mqtt::DeadlineQueue::Entry* due = expiries_.PopDue(now)) Drop(static_cast<Entry&>(*due));
+  for (Entry* oldest = finished_.front(); oldest != nullptr; oldest = finished_.front()) {
+    if (oldest->answer_until == mqtt::kNever || oldest->answer_until + kGrace > now) return;
+    Drop(*oldest);
+  }
 }
 
 void ReplyCache::Drop(Entry& entry) {
   bytes_ -= entry.bytes;
-  expiries_.Cancel(entry);
   LinkedList<Entry>::Remove(entry);
   const std::string_view key = entry.key;
   entries_.erase(entries_.find(Key{key.substr(0, entry.caller_size), key.substr(entry.caller_size)}));

@@ -11,20 +11,22 @@
 #include <absl/hash/hash.h>
 
 #include "linked_list.h"
-#include "mqttrpc/mqtt/deadline_queue.h"
+#include "mqttrpc/mqtt/clock.h"
 #include "mqttrpc/mqtt/message.h"
 #include "mqttrpc/rpc/service.h"
 
 namespace mqttrpc {
 
 // Keeps each finished request until its deadline and 60 s more, and at most
-// `maximum_bytes` of them, the oldest going first. Requests that are running are
+// `maximum_bytes` of them. They go in the order in which they finished, so one may stay
+// longer behind another whose deadline is later: thousands come and go each second, and a
+// queue by time would cost more than all else here. Requests that are running are
 // kept in any case; their number is the server's limit.
 class ReplyCache {
  public:
   static constexpr std::chrono::seconds kGrace{60};
 
-  struct Entry : ListNode, mqtt::DeadlineQueue::Entry {
+  struct Entry : ListNode {
     Entry() = default;
     std::string key;  // Caller, Correlation Data.
     std::size_t caller_size = 0;
@@ -89,7 +91,6 @@ class ReplyCache {
   const std::size_t maximum_bytes_;
   absl::flat_hash_set<std::unique_ptr<Entry>, Hash, Equal> entries_;
   LinkedList<Entry> finished_;  // The oldest first.
-  mqtt::DeadlineQueue expiries_;
   std::size_t bytes_ = 0;
 };
 
