@@ -215,8 +215,12 @@ Fault TakeProperty(std::string_view& rest, PropertyView& property) {
 }
 
 std::size_t FirstPropertySize(std::string_view rest) {
-  const auto byte = [&](std::size_t i) { return i < rest.size() ? static_cast<std::uint8_t>(rest[i]) : std::uint8_t{0}; };
-  const auto behind_text = [&](std::size_t at) { return at + 2 + static_cast<std::size_t>(byte(at) << 8 | byte(at + 1)); };
+  const auto byte = [&](std::size_t i) {
+    return i < rest.size() ? static_cast<std::uint8_t>(rest[i]) : std::uint8_t{0};
+  };
+  const auto behind_text = [&](std::size_t at) {
+    return at + 2 + static_cast<std::size_t>(byte(at) << 8 | byte(at + 1));
+  };
   if (byte(0) == kOverlongMark) return std::min<std::size_t>(2, rest.size());
   const PropertySpec* spec = FindPropertySpec(byte(0));
   if (spec == nullptr) return rest.size();

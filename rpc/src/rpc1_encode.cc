@@ -16,6 +16,9 @@ namespace {
 using mqtt::Properties;
 using mqtt::ToAbsl;
 
+// What the properties of a call without metadata take, without what peers choose.
+constexpr std::size_t kUsualBytes = 80;
+
 // Message Expiry for the time that is left: whole seconds, rounded up, so that a
 // broker drops the message only when nobody can want it any more.
 std::uint32_t ExpirySeconds(std::chrono::milliseconds remaining) {
@@ -91,6 +94,7 @@ std::string Rpc1::RequestTopic(const RequestOut& request, std::string_view metho
 mqtt::Message Rpc1::EncodeRequest(const RequestOut& request, std::string payload) const {
   mqtt::Message message(RequestTopic(request, request.method), std::move(payload), request.qos);
   Properties& properties = message.properties;
+  properties.Reserve(kUsualBytes + request.response_topic.size() + request.correlation_data.size());
   properties.Set(mqtt::property::kMessageExpiryInterval, ExpirySeconds(request.remaining));
   SetContentType(properties, request.content_type);
   if (!request.response_topic.empty()) properties.Set(mqtt::property::kResponseTopic, request.response_topic);
@@ -121,6 +125,7 @@ mqtt::Message Rpc1::EncodeCancel(const RequestOut& request, std::string_view lat
 mqtt::Message Rpc1::EncodeResponse(const ResponseOut& response, std::string payload) const {
   mqtt::Message message(InboxTopic(response.caller, response.inbox), std::move(payload), response.qos);
   Properties& properties = message.properties;
+  properties.Reserve(kUsualBytes + response.instance.size() + rpc1::kMaximumCorrelationBytes);
   properties.Set(mqtt::property::kMessageExpiryInterval, ExpirySeconds(response.remaining));
   SetContentType(properties, response.content_type);
   if (response.correlation_data.has_value()) {

@@ -177,6 +177,9 @@ class Properties {
   void Add(Property<std::uint32_t> property, std::uint32_t value);
   void Add(Property<UserPropertyView> property, UserPropertyView value);
 
+  // Makes room for so many bytes on the wire in all: saves allocations, changes nothing.
+  void Reserve(std::size_t bytes) { bytes_.reserve(bytes); }
+
   // Removes every occurrence; nothing happens if there is none.
   void Remove(PropertyId id);
   void clear() { bytes_.clear(); }
