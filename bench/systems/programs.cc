@@ -19,15 +19,8 @@ namespace {
 using mqttrpc::testing::ChildProcess;
 
 Program StartMqttrpcd(std::uint16_t port) {
-  std::vector<std::string> command{MQTTRPC_BENCH_MQTTRPCD, "--listen", "mqtt://127.0.0.1:" + std::to_string(port),
-                                   "--log-level", "error"};
-  // What mosquitto has no limit for.
-  for (const char* limit :
-       {"--max-connections=100000", "--max-sessions=100000", "--max-retained-messages=1000000",
-        "--max-retained-bytes=1GB", "--max-subscription-bytes=1GB", "--max-total-queued-bytes=8GB"}) {
-    command.emplace_back(limit);
-  }
-  return Program(std::move(command), "listening on ");
+  return Program({MQTTRPC_BENCH_MQTTRPCD, "--listen", "mqtt://127.0.0.1:" + std::to_string(port), "--log-level", "error"},
+                 "listening on ");
 }
 
 bool Listens(std::uint16_t port) {

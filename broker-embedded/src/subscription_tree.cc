@@ -7,21 +7,37 @@
 
 namespace mqttrpc::broker {
 
-// One exact filter, or one level of the trie.
-struct TreeNode {
-  std::string key;             // The whole filter, or the level: "+" and "#" too.
-  TreeNode* parent = nullptr;  // Null for exact filters and for the root.
-  bool in_trie = false;
+// Who has subscribed with one filter. A million exact ones are nothing out of the ordinary.
+struct FilterNode {
+  explicit FilterNode(std::string_view key_in, bool in_trie_in = false) : key(key_in), in_trie(in_trie_in) {}
 
+  const std::string key;  // The whole filter; in the trie the level: "+" and "#" too.
+  const bool in_trie;     // It is a TreeNode.
   absl::InlinedVector<Subscription*, 1> subscriptions;
   std::vector<std::unique_ptr<ShareGroup>> groups;
 
+  bool unused() const { return subscriptions.empty() && groups.empty(); }
+};
+
+// One level of the trie.
+struct TreeNode : FilterNode {
+  TreeNode(std::string_view level, TreeNode* parent_in) : FilterNode(level, true), parent(parent_in) {}
+
+  TreeNode* const parent;                       // Null for the root.
   TextMap<std::unique_ptr<TreeNode>> children;  // By level, wildcards apart.
   std::unique_ptr<TreeNode> plus;
   std::unique_ptr<TreeNode> hash;
 
-  bool empty() const { return subscriptions.empty() && groups.empty() && children.empty() && !plus && !hash; }
+  bool empty() const { return unused() && children.empty() && !plus && !hash; }
 };
+
+std::size_t SubscriptionTree::KeyHash::operator()(const std::unique_ptr<FilterNode>& node) const {
+  return (*this)(node->key);
+}
+
+bool SubscriptionTree::KeyEqual::operator()(std::string_view key, const std::unique_ptr<FilterNode>& node) const {
+  return key == node->key;
+}
 
 namespace {
 
@@ -45,19 +61,18 @@ void SwapRemove(List& list, std::size_t position, SetPosition set_position) {
   list.pop_back();
 }
 
-// About what a subscription takes: its filter twice, here and with its subscriber,
-// and the nodes, of which each level may need one.
+// About what a subscription takes: its filter twice, here and with its subscriber, the
+// nodes, of which each level may need one, and places in a map and a set.
 std::size_t CostOf(std::string_view topic_filter) {
   const auto levels = static_cast<std::size_t>(std::count(topic_filter.begin(), topic_filter.end(), '/')) + 1;
   return sizeof(Subscription) + 2 * topic_filter.size() + 100 +
-         (mqtt::HasWildcard(topic_filter) ? levels * sizeof(TreeNode) : sizeof(TreeNode));
+         (mqtt::HasWildcard(topic_filter) ? levels * sizeof(TreeNode) : sizeof(FilterNode));
 }
 
 }  // namespace
 
-SubscriptionTree::SubscriptionTree(MemoryBudget* budget) : root_(std::make_unique<TreeNode>()), budget_(budget) {
-  root_->in_trie = true;
-}
+SubscriptionTree::SubscriptionTree(MemoryBudget* budget)
+    : root_(std::make_unique<TreeNode>("", nullptr)), budget_(budget) {}
 
 SubscriptionTree::~SubscriptionTree() = default;  // As deep as a filter has levels, at most.
 
@@ -102,14 +117,11 @@ void SubscriptionTree::RemoveAll(Subscriber& subscriber) {
   subscriber.subscriptions_.clear();
 }
 
-TreeNode& SubscriptionTree::NodeFor(std::string_view topic_filter) {
+FilterNode& SubscriptionTree::NodeFor(std::string_view topic_filter) {
   if (!mqtt::HasWildcard(topic_filter)) {
     auto found = exact_.find(topic_filter);
-    if (found == exact_.end()) {
-      found = exact_.emplace(std::string(topic_filter), std::make_unique<TreeNode>()).first;
-      found->second->key = found->first;
-    }
-    return *found->second;
+    if (found == exact_.end()) found = exact_.insert(std::make_unique<FilterNode>(topic_filter)).first;
+    return **found;
   }
   TreeNode* node = root_.get();
   std::string_view level;
@@ -125,10 +137,7 @@ TreeNode& SubscriptionTree::NodeFor(std::string_view topic_filter) {
       child = &node->children[std::string(level)];
     }
     if (!*child) {
-      *child = std::make_unique<TreeNode>();
-      (*child)->key = std::string(level);
-      (*child)->parent = node;
-      (*child)->in_trie = true;
+      *child = std::make_unique<TreeNode>(level, node);
       ++trie_nodes_;
     }
     node = child->get();
@@ -136,10 +145,10 @@ TreeNode& SubscriptionTree::NodeFor(std::string_view topic_filter) {
   return *node;
 }
 
-const TreeNode* SubscriptionTree::FindNode(std::string_view topic_filter) const {
+const FilterNode* SubscriptionTree::FindNode(std::string_view topic_filter) const {
   if (!mqtt::HasWildcard(topic_filter)) {
     const auto found = exact_.find(topic_filter);
-    return found == exact_.end() ? nullptr : found->second.get();
+    return found == exact_.end() ? nullptr : found->get();
   }
   const TreeNode* node = root_.get();
   std::string_view level;
@@ -158,7 +167,7 @@ const TreeNode* SubscriptionTree::FindNode(std::string_view topic_filter) const 
 
 std::size_t SubscriptionTree::Count(std::string_view topic_filter) const {
   const auto shared = mqtt::ParseSharedFilter(topic_filter);
-  const TreeNode* node = FindNode(shared ? shared->topic_filter : topic_filter);
+  const FilterNode* node = FindNode(shared ? shared->topic_filter : topic_filter);
   if (node == nullptr) return 0;
   if (!shared) return node->subscriptions.size();
   for (const auto& group : node->groups) {
@@ -167,7 +176,7 @@ std::size_t SubscriptionTree::Count(std::string_view topic_filter) const {
   return 0;
 }
 
-ShareGroup& SubscriptionTree::GroupFor(TreeNode& node, std::string_view share_name) {
+ShareGroup& SubscriptionTree::GroupFor(FilterNode& node, std::string_view share_name) {
   const auto found = groups_by_name_.find({&node, share_name});
   if (found != groups_by_name_.end()) return *found->second;
   do {
@@ -183,7 +192,7 @@ ShareGroup& SubscriptionTree::GroupFor(TreeNode& node, std::string_view share_na
 void SubscriptionTree::Insert(Subscription& subscription, std::string_view topic_filter) {
   ++size_;
   if (const auto shared = mqtt::ParseSharedFilter(topic_filter)) {
-    TreeNode& node = NodeFor(shared->topic_filter);
+    FilterNode& node = NodeFor(shared->topic_filter);
     ShareGroup& group = GroupFor(node, shared->share_name);
     subscription.node = &node;
     subscription.group = &group;
@@ -193,7 +202,7 @@ void SubscriptionTree::Insert(Subscription& subscription, std::string_view topic
     subscription.subscriber->shares_.push_back(&subscription);
     return;
   }
-  TreeNode& node = NodeFor(topic_filter);
+  FilterNode& node = NodeFor(topic_filter);
   subscription.node = &node;
   subscription.position = node.subscriptions.size();
   node.subscriptions.push_back(&subscription);
@@ -201,7 +210,7 @@ void SubscriptionTree::Insert(Subscription& subscription, std::string_view topic
 
 void SubscriptionTree::Remove(Subscription& subscription) {
   --size_;
-  TreeNode& node = *subscription.node;
+  FilterNode& node = *subscription.node;
   const auto move_subscription = [](Subscription& moved, std::size_t to) { moved.position = to; };
   if (subscription.group == nullptr) {
     SwapRemove(node.subscriptions, subscription.position, move_subscription);
@@ -223,11 +232,12 @@ void SubscriptionTree::Remove(Subscription& subscription) {
   Prune(&node);
 }
 
-void SubscriptionTree::Prune(TreeNode* node) {
-  if (!node->in_trie) {
-    if (node->empty()) exact_.erase(exact_.find(std::string_view(node->key)));
+void SubscriptionTree::Prune(FilterNode* unused) {
+  if (!unused->in_trie) {
+    if (unused->unused()) exact_.erase(exact_.find(std::string_view(unused->key)));
     return;
   }
+  auto* node = static_cast<TreeNode*>(unused);
   while (node != root_.get() && node->empty()) {
     TreeNode* parent = node->parent;
     if (node == parent->plus.get()) {
@@ -242,13 +252,13 @@ void SubscriptionTree::Prune(TreeNode* node) {
   }
 }
 
-void SubscriptionTree::Visit(const TreeNode& node, MatchSink& sink) {
+void SubscriptionTree::Visit(const FilterNode& node, MatchSink& sink) {
   for (const Subscription* subscription : node.subscriptions) sink.OnSubscription(*subscription);
   for (const auto& group : node.groups) sink.OnShareGroup(*group);
 }
 
 void SubscriptionTree::MatchExact(std::string_view topic_name, MatchSink& sink) const {
-  if (const auto found = exact_.find(topic_name); found != exact_.end()) Visit(*found->second, sink);
+  if (const auto found = exact_.find(topic_name); found != exact_.end()) Visit(**found, sink);
 }
 
 std::size_t SubscriptionTree::MatchWildcards(std::string_view topic_name, MatchSink& sink, std::size_t most) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/container/inlined_vector.h>
 #include <absl/functional/any_invocable.h>
 
@@ -24,6 +25,8 @@ namespace mqttrpc::broker {
 
 class Subscriber;
 class SubscriptionTree;
+struct FilterNode;
+struct TreeNode;
 
 // What was granted (MQTT 3.8.3.1).
 struct SubscriptionOptions {
@@ -48,7 +51,7 @@ struct Subscription {
 
  private:
   friend class SubscriptionTree;
-  struct TreeNode* node = nullptr;
+  struct FilterNode* node = nullptr;
   std::size_t position = 0;        // Among the node's or the group's.
   std::size_t share_position = 0;  // Among its subscriber's shares().
 };
@@ -129,23 +132,35 @@ class SubscriptionTree {
   std::size_t node_count() const;               // Exact filters and trie nodes, without the root.
 
  private:
-  const TreeNode* FindNode(std::string_view topic_filter) const;
-  TreeNode& NodeFor(std::string_view topic_filter);
-  ShareGroup& GroupFor(TreeNode& node, std::string_view share_name);
+  // Exact filters find their node by its own key.
+  struct KeyHash : TextHash {
+    using TextHash::operator();
+    std::size_t operator()(const std::unique_ptr<FilterNode>& node) const;
+  };
+  struct KeyEqual {
+    using is_transparent = void;
+    bool operator()(std::string_view key, const std::unique_ptr<FilterNode>& node) const;
+    bool operator()(const std::unique_ptr<FilterNode>& node, std::string_view key) const { return (*this)(key, node); }
+    bool operator()(const std::unique_ptr<FilterNode>& a, const std::unique_ptr<FilterNode>& b) const { return a == b; }
+  };
+
+  const FilterNode* FindNode(std::string_view topic_filter) const;
+  FilterNode& NodeFor(std::string_view topic_filter);
+  ShareGroup& GroupFor(FilterNode& node, std::string_view share_name);
   void Charge(Subscriber& subscriber, std::size_t bytes);
   void Insert(Subscription& subscription, std::string_view topic_filter);
   void Remove(Subscription& subscription);
-  void Prune(TreeNode* node);
-  static void Visit(const TreeNode& node, MatchSink& sink);
+  void Prune(FilterNode* unused);
+  static void Visit(const FilterNode& node, MatchSink& sink);
 
-  TextMap<std::unique_ptr<TreeNode>> exact_;
+  absl::flat_hash_set<std::unique_ptr<FilterNode>, KeyHash, KeyEqual> exact_;
   std::unique_ptr<TreeNode> root_;
   std::size_t trie_nodes_ = 0;
   std::size_t size_ = 0;
   std::size_t bytes_ = 0;
   MemoryBudget* const budget_;
   absl::flat_hash_map<ShareGroupId, ShareGroup*> groups_;
-  absl::flat_hash_map<std::pair<const TreeNode*, std::string_view>, ShareGroup*> groups_by_name_;  // The groups' own.
+  absl::flat_hash_map<std::pair<const FilterNode*, std::string_view>, ShareGroup*> groups_by_name_;  // The groups' own.
   ShareGroupId last_group_ = 0;
   GroupEnd on_group_end_;
   std::vector<TreeNode*> active_;  // Scratch of MatchWildcards().

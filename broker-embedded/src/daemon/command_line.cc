@@ -1,5 +1,6 @@
 #include "command_line.h"
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <map>
@@ -7,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <asio/ip/address.hpp>
 
+#include "memory.h"
 #include "mqttrpc/mqtt/endpoint.h"
 
 namespace mqttrpc::broker {
@@ -56,7 +58,8 @@ std::string RefusalOf(const std::string& url, bool allow_anonymous) {
 CLI::Validator Between(std::uint64_t least, std::uint64_t most) { return CLI::Range(least, most).description(""); }
 CLI::Validator Size() { return CLI::AsSizeValue(false).description(""); }
 
-constexpr std::uint64_t kMany = 1'000'000'000;           // Of things.
+constexpr std::uint64_t kMany = 1'000'000'000;  // Of things.
+constexpr std::size_t kLeastMemory = 8 * 1024 * 1024;
 constexpr std::uint64_t kMuch = std::uint64_t{1} << 50;  // Bytes.
 
 // Options of types that a command line has no word for, as numbers.
@@ -108,7 +111,7 @@ void AddLimits(CLI::App& app, BrokerOptions& options, Numbers& numbers) {
       ->transform(Size())
       ->check(Between(0, kMuch));
   add("--max-total-queued-bytes", options.maximum_total_queued_bytes, "BYTES",
-      "For all clients together; near it, publishers are slowed down")
+      "For all clients together; near it, publishers are slowed down. Else a quarter of the machine's memory")
       ->transform(Size())
       ->check(Between(64 * 1024, kMuch));
   add("--max-connect-packet-size", options.maximum_connect_packet_size, "BYTES", "Largest CONNECT, its will included")
@@ -171,6 +174,7 @@ Verdict ReadCommandLine(int argc, char** argv, CommandLine& into) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
       ->type_name("LEVEL")
       ->capture_default_str();
+  into.broker.maximum_total_queued_bytes = std::max<std::size_t>(MemoryOfThisProcess() / 4, kLeastMemory);
   Numbers numbers(into.broker);
   AddLimits(app, into.broker, numbers);
 

@@ -19,7 +19,7 @@ struct BrokerOptions {
   BrokerOptions() = default;  // Not an aggregate: docs/decisions/0006-coroutine-rules.md.
 
   // Open connections; more are answered 0x97 and closed.
-  std::size_t maximum_connections = 10'000;
+  std::size_t maximum_connections = 100'000;
 
   // The largest packet taken from a client, in bytes; announced in CONNACK. When
   // unfinished packets take a quarter of maximum_total_queued_bytes, the largest of
@@ -66,13 +66,13 @@ struct BrokerOptions {
   std::uint32_t v3_session_expiry = 24 * 3600;
 
   // Sessions, connected or not. Beyond it, new ones end with their connection.
-  std::size_t maximum_sessions = 20'000;
+  std::size_t maximum_sessions = 200'000;
 
   // Whether retained messages are kept; else they are refused with 0x9A.
   bool retain_available = true;
 
   // Retained messages, and their bytes; more are refused with 0x97.
-  std::size_t maximum_retained_messages = 100'000;
+  std::size_t maximum_retained_messages = 1'000'000;
   std::size_t maximum_retained_bytes = 64 * 1024 * 1024;
 
   // How often the values under $SYS are sent to those who subscribed to them, in
@@ -86,7 +86,7 @@ struct BrokerOptions {
   // Topic Filters a client may have at a time, and the memory they may take, in
   // bytes; more are refused with 0x97.
   std::size_t maximum_subscriptions = 10'000;
-  std::size_t maximum_subscription_bytes = 4 * 1024 * 1024;
+  std::size_t maximum_subscription_bytes = 16 * 1024 * 1024;
 
   // What may wait for one client; a single message always may. Beyond it, further
   // messages for it are dropped and counted. A client that does not read our answers is
@@ -95,7 +95,8 @@ struct BrokerOptions {
   std::size_t maximum_queued_bytes = 16 * 1024 * 1024;
 
   // The same for all clients together, in bytes; none of them may have more than a share
-  // of what is left of it (docs/broker.md).
+  // of what is left of it (docs/broker.md). Subscriptions and sessions count too: up to
+  // half of it. mqttrpcd takes a quarter of the memory it may use.
   std::size_t maximum_total_queued_bytes = 256 * 1024 * 1024;
 
   // Response Information for a client that asks: this, then its client id (4.10.1).
