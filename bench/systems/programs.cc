@@ -19,8 +19,9 @@ namespace {
 using mqttrpc::testing::ChildProcess;
 
 Program StartMqttrpcd(std::uint16_t port) {
-  return Program({MQTTRPC_BENCH_MQTTRPCD, "--listen", "mqtt://127.0.0.1:" + std::to_string(port), "--log-level", "error"},
-                 "listening on ");
+  return Program(
+      {MQTTRPC_BENCH_MQTTRPCD, "--listen", "mqtt://127.0.0.1:" + std::to_string(port), "--log-level", "error"},
+      "listening on ");
 }
 
 bool Listens(std::uint16_t port) {
