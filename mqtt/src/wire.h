@@ -93,9 +93,8 @@ class Reader {
     FailVariableByteInteger(field, "has more than four bytes");
     return 0;
   }
-  std::string_view Binary(std::string_view field = {}) {
-    return Take(U16(field), field);
-  }  // Two bytes of length, then bytes.
+  // Two bytes of length, then bytes.
+  std::string_view Binary(std::string_view field = {}) { return Take(U16(field), field); }
   std::string_view String(std::string_view field = {});  // As Binary, checked by IsValidUtf8.
   std::string_view Take(std::size_t n, std::string_view field = {}) {
     if (failed()) return {};
