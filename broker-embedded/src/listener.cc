@@ -1,6 +1,7 @@
 #include "listener.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -102,22 +103,31 @@ std::unique_ptr<mqtt::Transport> Listener::TransportOf(int descriptor) {
   std::unique_ptr<mqtt::SocketWatch> watch;
   if (poller_ != nullptr) {
     watch = poller_->Watch(descriptor);
-    if (watch == nullptr) return nullptr;
   } else {
-    const auto protocol = acceptor_.local_endpoint().protocol();
-    watch = mqtt::NewAsioSocketWatch(tcp::socket(acceptor_.get_executor(), protocol, descriptor));
+    asio::error_code error;
+    tcp::socket socket(acceptor_.get_executor());
+    const bool v6 = endpoint_.host.find(':') != std::string::npos;  // As bound: an address.
+    socket.assign(v6 ? tcp::v6() : tcp::v4(), descriptor, error);
+    if (!error) watch = mqtt::NewAsioSocketWatch(std::move(socket));
+    if (error) close(descriptor);
   }
-  return mqtt::NewTcpTransport(std::move(watch), *environment_.clock);
+  if (watch != nullptr) return mqtt::NewTcpTransport(std::move(watch), *environment_.clock);
+  LogFailure(errno);
+  return nullptr;
 }
 
 void Listener::RetryLater(int error) {
+  LogFailure(error);
+  if (retry_ == nullptr) retry_ = environment_.clock->NewTimer(acceptor_.get_executor());
+  retry_->Arm(environment_.clock->Now() + kRetryAfter, [this] { AcceptWaiting(); });
+}
+
+void Listener::LogFailure(int error) const {
   if (environment_.log->Wants(mqtt::LogLevel::kWarning)) {
     environment_.log->Write(mqtt::LogLevel::kWarning,
                             absl::StrCat("event=accept_failed listener=", endpoint_.ToString(), " reason=\"",
                                          std::generic_category().message(error), "\""));
   }
-  if (retry_ == nullptr) retry_ = environment_.clock->NewTimer(acceptor_.get_executor());
-  retry_->Arm(environment_.clock->Now() + kRetryAfter, [this] { AcceptWaiting(); });
 }
 
 }  // namespace mqttrpc::broker

@@ -41,6 +41,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   void AwaitNext();
   void AcceptWaiting();
   void RetryLater(int error);
+  void LogFailure(int error) const;
   std::unique_ptr<mqtt::Transport> TransportOf(int descriptor);
 
   asio::ip::tcp::acceptor acceptor_;

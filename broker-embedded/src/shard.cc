@@ -42,13 +42,9 @@ BrokerOptions Sane(BrokerOptions options) {
 }  // namespace
 
 Shard::Shard(asio::any_io_executor executor, const BrokerOptions& options)
-    : executor_(std::move(executor)), poller_(mqtt::SocketPoller::New(executor_)), core_(Sane(options)) {
-  if (poller_ != nullptr) poller_->set_on_round([this] { Flush(); });
-}
+    : executor_(std::move(executor)), poller_(mqtt::SocketPoller::New(executor_)), core_(Sane(options)) {}
 
-Shard::~Shard() {
-  if (poller_ != nullptr) poller_->set_on_round(nullptr);  // Sockets that linger outlive us.
-}
+Shard::~Shard() = default;
 
 // The first thing on the executor for whatever came from another thread.
 bool Shard::Enter() {
@@ -86,6 +82,12 @@ bool Shard::Add(std::shared_ptr<Listener> listener) {
   asio::post(executor_, [self = shared_from_this(), added = std::move(listener)] {
     if (!self->Enter()) return;
     self->listeners_.push_back(added);
+    if (self->poller_ != nullptr) {
+      // Weak: sockets that linger keep the poller, and outlive us.
+      self->poller_->set_on_round([weak = self->weak_from_this()] {
+        if (const auto shard = weak.lock()) shard->Flush();
+      });
+    }
     // The listener is ours: it never calls back after Close().
     added->Start(self->poller_, [shard = self.get()](std::unique_ptr<mqtt::Transport> transport) {
       shard->AddLink(std::move(transport));

@@ -19,21 +19,10 @@ class AsioSocketWatch final : public SocketWatch {
   asio::any_io_executor executor() const override { return state_->socket.get_executor(); }
 
   void AwaitReadable(std::shared_ptr<Target> target) override {
-    if (std::exchange(state_->reading, true)) return;
-    state_->socket.async_wait(tcp::socket::wait_read,
-                              [state = state_, who = std::move(target)](const asio::error_code& error) {
-                                state->reading = false;
-                                if (error != asio::error::operation_aborted) who->OnReadable();
-                              });
+    Await(tcp::socket::wait_read, &State::reading, &Target::OnReadable, std::move(target));
   }
-
   void AwaitWritable(std::shared_ptr<Target> target) override {
-    if (std::exchange(state_->writing, true)) return;
-    state_->socket.async_wait(tcp::socket::wait_write,
-                              [state = state_, who = std::move(target)](const asio::error_code& error) {
-                                state->writing = false;
-                                if (error != asio::error::operation_aborted) who->OnWritable();
-                              });
+    Await(tcp::socket::wait_write, &State::writing, &Target::OnWritable, std::move(target));
   }
 
   void OnDrained() override {}  // Asio looks anew for every wait.
@@ -50,9 +39,19 @@ class AsioSocketWatch final : public SocketWatch {
     int native() { return socket.native_handle(); }
 
     tcp::socket socket;
-    bool reading = false;
+    bool reading = false;  // Somebody waits for that.
     bool writing = false;
   };
+
+  void Await(tcp::socket::wait_type what, bool State::* waiting, void (Target::*tell)(),
+             std::shared_ptr<Target> target) {
+    if (std::exchange((*state_).*waiting, true)) return;
+    state_->socket.async_wait(what,
+                              [state = state_, waiting, tell, who = std::move(target)](const asio::error_code& error) {
+                                (*state).*waiting = false;
+                                if (error != asio::error::operation_aborted) ((*who).*tell)();
+                              });
+  }
 
   const std::shared_ptr<State> state_;
 };

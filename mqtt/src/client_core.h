@@ -62,6 +62,10 @@ class ClientCore {
   // Swaps what is to be sent into `into`, which is empty.
   void TakeOutput(WireBuffer& into, TimePoint now);
   void Written();
+  // Whether there is something to tell or to do now that a write is over.
+  bool goes_on() const {
+    return !work_.events.empty() || publisher_.queued_messages() > 0 || phase_ == Phase::kClosing;
+  }
 
   // The next thing to do with the application. Empty if there is none; then all
   // that may be sent is in the output.

@@ -120,8 +120,9 @@ void Client::Impl::Turn() {
       Handle(*std::move(event));
       TellNewWatchers();
     }
-  } while (UpdateStream() || Flush());
+  } while (UpdateStream());
   turning_ = false;
+  Flush();
   ArmTimer();
   const std::lock_guard lock(state_mutex_);
   statistics_ = core_.statistics();
@@ -243,14 +244,16 @@ void Client::Impl::CloseStream() {
   write_in_progress_ = false;
 }
 
-bool Client::Impl::Flush() {
-  if (transport_ == nullptr || write_in_progress_ || !core_.has_output()) return false;
+void Client::Impl::Flush() {
+  if (transport_ == nullptr || write_in_progress_ || !core_.has_output()) return;
   core_.TakeOutput(writing_, Now());
   const std::span<const std::byte> piece = AsBytes(writing_);
   write_in_progress_ = !transport_->Write(std::span(&piece, 1));
-  if (write_in_progress_) return false;
+  if (write_in_progress_) return;
   Written();
-  return true;
+  // In a turn of its own: whoever publishes when the last message is out, for ever, must
+  // not keep the event loop.
+  if (core_.goes_on()) ScheduleTurn();
 }
 
 void Client::Impl::Written() {

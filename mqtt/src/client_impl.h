@@ -79,7 +79,7 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>,
   bool UpdateStream();  // Whether the core was told something.
   void Dial(std::uint64_t number);
   void CloseStream();
-  bool Flush();  // Whether a write is over, which may have ended operations.
+  void Flush();
   void Written();
   void ArmTimer();
 

@@ -15,9 +15,16 @@ struct Place {
   std::size_t size = 0;  // 0: not there.
 };
 
+std::size_t FirstSize(std::string_view rest) {
+  if (rest.front() == kOverlongMark) return std::min<std::size_t>(2, rest.size());
+  std::string_view behind = rest;
+  PropertyView ignored;
+  return TakeProperty(behind, ignored) ? rest.size() : rest.size() - behind.size();
+}
+
 Place Locate(std::string_view bytes, PropertyId id) {
   for (std::size_t at = 0; at < bytes.size();) {
-    const std::size_t size = FirstPropertySize(bytes.substr(at));
+    const std::size_t size = FirstSize(bytes.substr(at));
     const std::size_t id_at = bytes[at] == kOverlongMark ? at + 1 : at;
     if (id_at < bytes.size() && static_cast<PropertyId>(bytes[id_at]) == id) return {at, size};
     at += size;
@@ -64,12 +71,6 @@ bool Appendable(const std::string& all, std::string_view text) {
   return apart && text.size() <= kMaximumStringBytes;
 }
 
-void AppendText(std::string& all, PropertyId id, std::string_view text) {
-  const auto size = static_cast<std::uint16_t>(text.size());
-  const char head[] = {static_cast<char>(id), static_cast<char>(size >> 8), static_cast<char>(size)};
-  all.append(head, sizeof head).append(text);
-}
-
 }  // namespace
 
 PropertyView PropertiesView::TakeFirst(std::string_view& rest) {
@@ -78,7 +79,6 @@ PropertyView PropertiesView::TakeFirst(std::string_view& rest) {
     rest.remove_prefix(std::min<std::size_t>(2, rest.size()));
     return property;
   }
-  if (TakeSimpleProperty(rest, property)) return property;
   // Checked bytes have no fault; should these have one, the scan must still end.
   if (TakeProperty(rest, property)) rest = {};
   return property;
@@ -87,8 +87,8 @@ PropertyView PropertiesView::TakeFirst(std::string_view& rest) {
 std::optional<PropertyView> PropertiesView::Find(PropertyId id) const {
   std::string_view rest = bytes_;
   while (!rest.empty()) {
-    if (static_cast<PropertyId>(rest.front()) == id) return TakeFirst(rest);
-    rest.remove_prefix(FirstPropertySize(rest));
+    const PropertyView property = TakeFirst(rest);
+    if (property.id == id) return property;
   }
   return std::nullopt;
 }
@@ -142,7 +142,9 @@ void Properties::Set(Property<std::uint32_t> property, std::uint32_t value) {
 
 void Properties::Set(Property<std::string_view> property, std::string_view value) {
   if (Appendable(bytes_, value) && Locate(bytes_, property.id).size == 0) {
-    return AppendText(bytes_, property.id, value);
+    Writer out(bytes_);
+    out.U8(static_cast<std::uint8_t>(property.id));
+    return out.Binary(value);
   }
   Put(bytes_, property.id, Encoded(property.id, value));
 }
@@ -150,20 +152,19 @@ void Properties::Set(Property<std::string_view> property, std::string_view value
 void Properties::Add(Property<std::uint32_t> property, std::uint32_t value) { bytes_ += Encoded(property.id, value); }
 
 void Properties::Add(Property<UserPropertyView> property, UserPropertyView value) {
+  const auto write = [&](std::string& into) {
+    Writer out(into);
+    out.U8(static_cast<std::uint8_t>(property.id));
+    out.Binary(value.name);
+    out.Binary(value.value);
+    return !out.failed();
+  };
   if (Appendable(bytes_, value.name) && Appendable(bytes_, value.value)) {
-    AppendText(bytes_, property.id, value.name);
-    const auto size = static_cast<std::uint16_t>(value.value.size());
-    const char head[] = {static_cast<char>(size >> 8), static_cast<char>(size)};
-    bytes_.append(head, sizeof head).append(value.value);
+    write(bytes_);
     return;
   }
-  // `value` may point into bytes_ itself, hence the copy in `encoded`.
   std::string encoded;
-  Writer out(encoded);
-  out.U8(static_cast<std::uint8_t>(property.id));
-  out.Binary(value.name);
-  out.Binary(value.value);
-  if (out.failed()) encoded = {kOverlongMark, static_cast<char>(property.id)};
+  if (!write(encoded)) encoded = {kOverlongMark, static_cast<char>(property.id)};
   bytes_ += encoded;
 }
 

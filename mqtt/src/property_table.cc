@@ -131,15 +131,8 @@ std::string_view OverlongProperty(std::string_view bytes) {
   return spec == nullptr ? std::string_view() : spec->name;
 }
 
-}  // namespace
-
-const std::array<PropertySpec, 27>& PropertySpecs() { return kSpecs; }
-
-const PropertySpec* FindPropertySpec(std::uint32_t id) {
-  if (id >= kIds || kPositions[id] == 0) return nullptr;
-  return &kSpecs[kPositions[id] - 1];
-}
-
+// TakeProperty() for what is nearly always met, and cheaply; false if only that can say
+// what it is, with `rest` as it was.
 bool TakeSimpleProperty(std::string_view& rest, PropertyView& property) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(rest[i]); };
   const auto u16 = [&](std::size_t i) { return static_cast<std::uint32_t>(byte(i) << 8 | byte(i + 1)); };
@@ -189,6 +182,15 @@ bool TakeSimpleProperty(std::string_view& rest, PropertyView& property) {
   return true;
 }
 
+}  // namespace
+
+const std::array<PropertySpec, 27>& PropertySpecs() { return kSpecs; }
+
+const PropertySpec* FindPropertySpec(std::uint32_t id) {
+  if (id >= kIds || kPositions[id] == 0) return nullptr;
+  return &kSpecs[kPositions[id] - 1];
+}
+
 Fault TakeProperty(std::string_view& rest, PropertyView& property) {
   if (TakeSimpleProperty(rest, property)) return {};
   Reader in(rest);
@@ -214,39 +216,11 @@ Fault TakeProperty(std::string_view& rest, PropertyView& property) {
   return {};
 }
 
-std::size_t FirstPropertySize(std::string_view rest) {
-  const auto byte = [&](std::size_t i) {
-    return i < rest.size() ? static_cast<std::uint8_t>(rest[i]) : std::uint8_t{0};
-  };
-  const auto behind_text = [&](std::size_t at) {
-    return at + 2 + static_cast<std::size_t>(byte(at) << 8 | byte(at + 1));
-  };
-  if (byte(0) == kOverlongMark) return std::min<std::size_t>(2, rest.size());
-  const PropertySpec* spec = FindPropertySpec(byte(0));
-  if (spec == nullptr) return rest.size();
-  std::size_t size = 1;
-  switch (spec->type) {
-    case WireType::kByte: size += 1; break;
-    case WireType::kTwoBytes: size += 2; break;
-    case WireType::kFourBytes: size += 4; break;
-    case WireType::kVariable:
-      while (byte(size) >= 0x80) ++size;
-      ++size;
-      break;
-    case WireType::kString:
-    case WireType::kBinary: size = behind_text(1); break;
-    case WireType::kStringPair: size = behind_text(behind_text(1)); break;
-  }
-  return std::min(size, rest.size());
-}
-
 Fault CheckProperties(std::string_view bytes, PropertyPlace place, Sender sender) {
   std::uint64_t seen = 0;
   while (!bytes.empty()) {
     PropertyView property;
-    if (!TakeSimpleProperty(bytes, property)) {
-      if (const Fault fault = TakeProperty(bytes, property)) return fault;
-    }
+    if (const Fault fault = TakeProperty(bytes, property)) return fault;
     const PropertySpec& spec = *FindPropertySpec(static_cast<std::uint32_t>(property.id));
     if (const Fault fault = CheckPlace(spec, place, sender, seen)) return fault;
     if (const Fault fault = CheckValue(spec, property)) return fault;

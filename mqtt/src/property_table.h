@@ -62,14 +62,6 @@ inline constexpr std::uint8_t kOverlongMark = 0;
 // structure only. After a fault, `rest` is unspecified.
 Fault TakeProperty(std::string_view& rest, PropertyView& property);
 
-// The same for what is nearly always met, and cheaply: false, and nothing has changed, if
-// only TakeProperty() can say what it is.
-bool TakeSimpleProperty(std::string_view& rest, PropertyView& property);
-
-// The bytes of the first property of `rest`, which is not empty and was checked before;
-// all of it, should it be malformed all the same. Faster than TakeProperty().
-std::size_t FirstPropertySize(std::string_view rest);
-
 // Whether `bytes` are properties that `sender` may put at `place`: 0x81 for what
 // has no such identifier there or cannot be read (2.2.2.2), 0x82 for what this
 // side may not send, not twice, or not with that value.

@@ -31,7 +31,7 @@ class SocketPoller::Socket final : public SocketWatch {
     if (poller_ == nullptr) return;
     if (target_ == nullptr) target_ = std::move(target);
     wants_write_ = true;
-    if (ended_) poller_->Enqueue(*this);  // No event tells of an error twice.
+    if (broken_) poller_->Enqueue(*this);  // No event tells of an error twice.
   }
 
   void OnDrained() override { readable_ = ended_; }
@@ -49,16 +49,17 @@ class SocketPoller::Socket final : public SocketWatch {
   friend class SocketPoller;
 
   void OnEvents(std::uint32_t events) {
-    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) ended_ = true;
+    if ((events & (EPOLLHUP | EPOLLERR)) != 0) broken_ = true;
+    if ((events & EPOLLRDHUP) != 0 || broken_) ended_ = true;
     if ((events & EPOLLIN) != 0 || ended_) readable_ = true;
-    writable_ = (events & EPOLLOUT) != 0 || ended_;
+    writable_ = (events & EPOLLOUT) != 0 || broken_;
     Serve();
   }
 
   void Serve() {
     const std::shared_ptr<Target> target = target_;  // It may close us.
     if (readable_ && std::exchange(wants_read_, false)) target->OnReadable();
-    if ((writable_ || ended_) && std::exchange(wants_write_, false)) {
+    if ((writable_ || broken_) && std::exchange(wants_write_, false)) {
       writable_ = false;
       target->OnWritable();
     }
@@ -71,7 +72,8 @@ class SocketPoller::Socket final : public SocketWatch {
   int descriptor_;
   bool readable_ = false;  // As far as is known: until a read finds no more.
   bool writable_ = false;  // Since the last time that somebody wanted to know.
-  bool ended_ = false;     // Reading and writing tell how.
+  bool ended_ = false;     // Nothing more comes: reading tells how it ended.
+  bool broken_ = false;    // In both directions: writing tells it too.
   bool wants_read_ = false;
   bool wants_write_ = false;
   bool queued_ = false;

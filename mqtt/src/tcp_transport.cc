@@ -59,7 +59,16 @@ tcp::endpoint PeerOf(int descriptor) {
   return endpoint;
 }
 
-bool IsNotNow(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+bool IsNotNow(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+// A system call that a signal did not cut short.
+template <typename Call>
+ssize_t Uninterrupted(Call&& call) {
+  for (;;) {
+    const ssize_t result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
 
 // The socket and what is done with it. Lives on while it lingers, so that the transport
 // may go at any time.
@@ -159,7 +168,7 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
     Scratch scratch;
     for (int i = 0; i < kReadsPerTurn && WantsBytes(); ++i) {
       const std::size_t room = lingering_ ? kScratchBytes : std::min(handler_->MaximumRead(), kScratchBytes);
-      const ssize_t got = recv(socket_->descriptor(), scratch.data(), room, 0);
+      const ssize_t got = Uninterrupted([&] { return recv(socket_->descriptor(), scratch.data(), room, 0); });
       const int error = got < 0 ? errno : 0;
       const bool drained = got < static_cast<ssize_t>(room);
       if (drained) socket_->OnDrained();
@@ -186,7 +195,7 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
       msghdr message{};
       message.msg_iov = pieces.data();
       message.msg_iovlen = std::min(pieces.size(), kPiecesAtOnce);
-      const ssize_t sent = sendmsg(socket_->descriptor(), &message, MSG_NOSIGNAL);
+      const ssize_t sent = Uninterrupted([&] { return sendmsg(socket_->descriptor(), &message, MSG_NOSIGNAL); });
       if (sent < 0) {
         if (!IsNotNow(errno)) write_error_ = errno;
         return pieces;
@@ -209,7 +218,7 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
     const std::span<iovec> rest = Send(std::span(unwritten_).subspan(next_unwritten_));
     next_unwritten_ = unwritten_.size() - rest.size();
     if (rest.empty()) {
-      unwritten_.clear();
+      unwritten_ = std::vector<iovec>();  // An idle stream owns no list.
       return true;
     }
     socket_->AwaitWritable(shared_from_this());

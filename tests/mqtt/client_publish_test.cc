@@ -1,4 +1,7 @@
+#include <functional>
 #include <string>
+
+#include <asio/post.hpp>
 
 #include "client_fixture.h"
 
@@ -255,6 +258,23 @@ TEST_F(ClientPublishTest, MoreThanTheBufferHoldsIsSentAsTheTransportTakesIt) {
   Run();
   EXPECT_EQ(completed, 50);
   EXPECT_GT(peer_->bytes_received(), 5'000'000u);
+}
+
+// Who publishes whenever the last message is out does not keep the event loop.
+TEST_F(ClientPublishTest, LetsOthersRunWhileACompletionAlwaysPublishesTheNext) {
+  StartConnected();
+  int published = 0;
+  std::optional<int> when_others_ran;
+  std::function<void()> next = [&] {
+    if (published++ == 10'000) return;
+    client_->Publish(Message("a", "x", QoS::kAtMostOnce), [&](const CodeOr&) { next(); });
+  };
+  next();
+  asio::post(io_, [&] { asio::post(io_, [&] { when_others_ran = published; }); });
+  Run();
+  EXPECT_EQ(published, 10'001);
+  ASSERT_TRUE(when_others_ran.has_value());
+  EXPECT_LT(*when_others_ran, 100);
 }
 
 }  // namespace

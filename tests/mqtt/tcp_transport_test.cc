@@ -167,6 +167,18 @@ TEST_P(TcpTransportTest, ReadsWhatCameWhileItWasPausedByTheReadBefore) {
   ASSERT_TRUE(RunUntil([&] { return recorder_.received == "onetwo"; }));
 }
 
+// It may have to wait for long, at no cost.
+TEST_P(TcpTransportTest, APeerThatHasHalfClosedAndReadsNothingKeepsNobodyBusy) {
+  transport_->Start(recorder_);
+  transport_->PauseReading();
+  const std::string sent(20'000'000, 'x');
+  ASSERT_FALSE(Write(sent));
+  peer_.shutdown(tcp::socket::shutdown_send);
+  int handlers = 0;
+  while (handlers < 1'000 && io_.poll_one() == 1) ++handlers;
+  EXPECT_LT(handlers, 1'000);
+}
+
 TEST_P(TcpTransportTest, CloseDeliversTheLastBytesEvenOverUnreadInput) {
   transport_->Start(recorder_);
   transport_->PauseReading();
