@@ -3,6 +3,7 @@
 #include <cstring>
 #include <new>
 
+#include "property_table.h"
 #include "wire.h"
 
 namespace mqttrpc::broker {
@@ -31,8 +32,20 @@ struct Layout {
   std::uint32_t expiry_offset = 0xFFFFFFFF;
 };
 
+bool ForwardsAll(mqtt::PropertiesView properties) {
+  return !properties.Has(PropertyId::kTopicAlias) && !properties.Has(PropertyId::kWillDelayInterval);
+}
+
 Layout LayoutOf(mqtt::PropertiesView properties) {
   Layout layout;
+  if (ForwardsAll(properties)) {
+    layout.property_bytes = properties.size_bytes();
+    if (const auto offset = properties.OffsetOf(PropertyId::kMessageExpiryInterval)) {
+      layout.expiry = properties.Get(mqtt::property::kMessageExpiryInterval).value_or(0);
+      layout.expiry_offset = static_cast<std::uint32_t>(*offset + 1);
+    }
+    return layout;
+  }
   properties.ForEach([&](const mqtt::PropertyView& each) {
     if (!IsForwarded(each.id)) return;
     if (each.id == PropertyId::kMessageExpiryInterval) {
@@ -46,6 +59,11 @@ Layout LayoutOf(mqtt::PropertiesView properties) {
 
 void CopyForwarded(mqtt::PropertiesView properties, char* to) {
   const char* from = properties.wire_bytes().data();
+  if (properties.empty()) return;
+  if (ForwardsAll(properties)) {
+    std::memcpy(to, from, properties.size_bytes());
+    return;
+  }
   properties.ForEach([&](const mqtt::PropertyView& each) {
     const std::size_t size = WireBytes(each);
     if (IsForwarded(each.id)) {
@@ -87,12 +105,14 @@ void PatchU32(mqtt::WireBuffer& out, std::size_t offset, std::uint32_t value) {
 
 MessageRef SharedMessage::Copy(MemoryBudget& budget, const mqtt::Publish& publish, std::string_view topic_name,
                                mqtt::TimePoint now) {
-  const Layout layout = LayoutOf(publish.properties);
+  const mqtt::PropertiesView properties = mqtt::CutTopicAlias(publish.properties).value_or(publish.properties);
+  const Layout layout = LayoutOf(properties);
   const std::size_t size = sizeof(SharedMessage) + topic_name.size() + layout.property_bytes + publish.payload.size();
   auto* message = new (::operator new(size)) SharedMessage(budget, size);
   message->received_at_ = now;
   message->qos_ = publish.qos;
   message->retain_ = publish.retain;
+  message->request_ = properties.Has(PropertyId::kResponseTopic);
   message->topic_bytes_ = static_cast<std::uint16_t>(topic_name.size());
   message->property_bytes_ = static_cast<std::uint32_t>(layout.property_bytes);
   message->payload_bytes_ = static_cast<std::uint32_t>(publish.payload.size());
@@ -101,7 +121,7 @@ MessageRef SharedMessage::Copy(MemoryBudget& budget, const mqtt::Publish& publis
   char* to = message->bytes();
   if (!topic_name.empty()) std::memcpy(to, topic_name.data(), topic_name.size());
   to += topic_name.size();
-  CopyForwarded(publish.properties, to);
+  CopyForwarded(properties, to);
   to += layout.property_bytes;
   if (!publish.payload.empty()) std::memcpy(to, publish.payload.data(), publish.payload.size());
   return MessageRef(message);

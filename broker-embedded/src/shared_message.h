@@ -46,7 +46,8 @@ class SharedMessage {
   // Properties and payload.
   std::string_view tail() const { return {bytes() + topic_bytes_, property_bytes_ + payload_bytes_}; }
   mqtt::QoS qos() const { return qos_; }
-  bool retain() const { return retain_; }  // As published (MQTT 3.3.1.3).
+  bool retain() const { return retain_; }       // As published (MQTT 3.3.1.3).
+  bool is_request() const { return request_; }  // It has a Response Topic (4.10.1).
 
   // Whole seconds left of Message Expiry at `now`; at 0 the message is expired.
   // Only if has_expiry().
@@ -82,7 +83,8 @@ class SharedMessage {
   std::uint32_t expiry_offset_ = kNoExpiry;
   std::uint16_t topic_bytes_ = 0;
   mqtt::QoS qos_ = mqtt::QoS::kAtMostOnce;
-  bool retain_ = false;
+  bool retain_ : 1 = false;
+  bool request_ : 1 = false;
 };
 
 // Shares ownership of a message.

@@ -32,43 +32,46 @@ Place Locate(std::string_view bytes, PropertyId id) {
   return {};
 }
 
-// The bytes of one property. A value that has no bytes becomes an overlong mark.
-std::string Encoded(PropertyId id, std::uint32_t number) {
-  std::string bytes;
+// Appends a property; in the place of a value that has no bytes, an overlong mark, and is
+// false then.
+template <typename WriteValue>
+bool AppendProperty(std::string& bytes, PropertyId id, WriteValue&& write_value) {
+  const std::size_t before = bytes.size();
   Writer out(bytes);
   out.U8(static_cast<std::uint8_t>(id));
-  switch (FindPropertySpec(static_cast<std::uint32_t>(id))->type) {
-    case WireType::kByte: out.U8(static_cast<std::uint8_t>(number)); break;
-    case WireType::kTwoBytes: out.U16(static_cast<std::uint16_t>(number)); break;
-    case WireType::kVariable: out.VariableByteInteger(number); break;
-    default: out.U32(number);
-  }
-  return out.failed() ? std::string{kOverlongMark, static_cast<char>(id)} : bytes;
+  write_value(out);
+  if (!out.failed()) return true;
+  bytes.resize(before);
+  bytes += {kOverlongMark, static_cast<char>(id)};
+  return false;
 }
 
-std::string Encoded(PropertyId id, std::string_view text) {
-  std::string bytes;
-  Writer out(bytes);
-  out.U8(static_cast<std::uint8_t>(id));
-  out.Binary(text);
-  return out.failed() ? std::string{kOverlongMark, static_cast<char>(id)} : bytes;
+bool AppendNumber(std::string& bytes, PropertyId id, std::uint32_t number) {
+  return AppendProperty(bytes, id, [=](Writer& out) {
+    switch (FindPropertySpec(static_cast<std::uint32_t>(id))->type) {
+      case WireType::kByte: return out.U8(static_cast<std::uint8_t>(number));
+      case WireType::kTwoBytes: return out.U16(static_cast<std::uint16_t>(number));
+      case WireType::kVariable: return out.VariableByteInteger(number);
+      default: return out.U32(number);
+    }
+  });
 }
 
-// Overwrites the property, or adds it at the end.
-void Put(std::string& all, PropertyId id, const std::string& encoded) {
-  const Place place = Locate(all, id);
-  if (place.size == 0) {
-    all += encoded;
-  } else {
-    all.replace(place.begin, place.size, encoded);
-  }
+bool AppendText(std::string& bytes, PropertyId id, std::string_view text) {
+  return AppendProperty(bytes, id, [=](Writer& out) { out.Binary(text); });
 }
 
-// Whether `text` may go behind `all` as it is: it fits, and does not lie in it.
-bool Appendable(const std::string& all, std::string_view text) {
+bool AppendPair(std::string& bytes, PropertyId id, UserPropertyView pair) {
+  return AppendProperty(bytes, id, [=](Writer& out) {
+    out.Binary(pair.name);
+    out.Binary(pair.value);
+  });
+}
+
+// Whether `text` lies apart from `all`, which therefore may grow and move meanwhile.
+bool IsApart(const std::string& all, std::string_view text) {
   const std::less<const char*> before;
-  const bool apart = before(text.data(), all.data()) || !before(text.data(), all.data() + all.size());
-  return apart && text.size() <= kMaximumStringBytes;
+  return before(text.data(), all.data()) || !before(text.data(), all.data() + all.size());
 }
 
 }  // namespace
@@ -85,10 +88,21 @@ PropertyView PropertiesView::TakeFirst(std::string_view& rest) {
 }
 
 std::optional<PropertyView> PropertiesView::Find(PropertyId id) const {
+  if (!MayHold(id)) return std::nullopt;
   std::string_view rest = bytes_;
   while (!rest.empty()) {
     const PropertyView property = TakeFirst(rest);
     if (property.id == id) return property;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::size_t> PropertiesView::OffsetOf(PropertyId id) const {
+  if (!MayHold(id)) return std::nullopt;
+  std::string_view rest = bytes_;
+  while (!rest.empty()) {
+    const std::size_t offset = bytes_.size() - rest.size();
+    if (TakeFirst(rest).id == id) return offset;
   }
   return std::nullopt;
 }
@@ -126,45 +140,51 @@ std::optional<std::string_view> PropertiesView::UserProperty(std::string_view na
   return std::nullopt;
 }
 
-bool PropertiesView::Has(PropertyId id) const { return Find(id).has_value(); }
-
-void Properties::Set(Property<std::uint8_t> property, std::uint8_t value) {
-  Put(bytes_, property.id, Encoded(property.id, value));
+// What does not fit is not there, but its mark must be found: so all may be.
+void Properties::Note(PropertyId id, bool fits) {
+  ids_ = fits ? ids_ | PropertiesView::BitOf(id) : PropertiesView::kAllIds;
 }
 
-void Properties::Set(Property<std::uint16_t> property, std::uint16_t value) {
-  Put(bytes_, property.id, Encoded(property.id, value));
+// Overwrites the property, or adds it at the end.
+void Properties::Put(PropertyId id, const std::string& encoded) {
+  const Place place = view().MayHold(id) ? Locate(bytes_, id) : Place();
+  if (place.size == 0) {
+    bytes_ += encoded;
+  } else {
+    bytes_.replace(place.begin, place.size, encoded);
+  }
+  Note(id, encoded.front() != kOverlongMark);
 }
 
-void Properties::Set(Property<std::uint32_t> property, std::uint32_t value) {
-  Put(bytes_, property.id, Encoded(property.id, value));
+void Properties::SetNumber(PropertyId id, std::uint32_t number) {
+  std::string encoded;
+  AppendNumber(encoded, id, number);
+  Put(id, encoded);
 }
+
+void Properties::Set(Property<std::uint8_t> property, std::uint8_t value) { SetNumber(property.id, value); }
+void Properties::Set(Property<std::uint16_t> property, std::uint16_t value) { SetNumber(property.id, value); }
+void Properties::Set(Property<std::uint32_t> property, std::uint32_t value) { SetNumber(property.id, value); }
 
 void Properties::Set(Property<std::string_view> property, std::string_view value) {
-  if (Appendable(bytes_, value) && Locate(bytes_, property.id).size == 0) {
-    Writer out(bytes_);
-    out.U8(static_cast<std::uint8_t>(property.id));
-    return out.Binary(value);
-  }
-  Put(bytes_, property.id, Encoded(property.id, value));
-}
-
-void Properties::Add(Property<std::uint32_t> property, std::uint32_t value) { bytes_ += Encoded(property.id, value); }
-
-void Properties::Add(Property<UserPropertyView> property, UserPropertyView value) {
-  const auto write = [&](std::string& into) {
-    Writer out(into);
-    out.U8(static_cast<std::uint8_t>(property.id));
-    out.Binary(value.name);
-    out.Binary(value.value);
-    return !out.failed();
-  };
-  if (Appendable(bytes_, value.name) && Appendable(bytes_, value.value)) {
-    write(bytes_);
-    return;
+  if (!view().MayHold(property.id) && IsApart(bytes_, value)) {
+    return Note(property.id, AppendText(bytes_, property.id, value));
   }
   std::string encoded;
-  if (!write(encoded)) encoded = {kOverlongMark, static_cast<char>(property.id)};
+  AppendText(encoded, property.id, value);
+  Put(property.id, encoded);
+}
+
+void Properties::Add(Property<std::uint32_t> property, std::uint32_t value) {
+  Note(property.id, AppendNumber(bytes_, property.id, value));
+}
+
+void Properties::Add(Property<UserPropertyView> property, UserPropertyView value) {
+  if (IsApart(bytes_, value.name) && IsApart(bytes_, value.value)) {
+    return Note(property.id, AppendPair(bytes_, property.id, value));
+  }
+  std::string encoded;
+  Note(property.id, AppendPair(encoded, property.id, value));
   bytes_ += encoded;
 }
 
@@ -172,6 +192,7 @@ void Properties::Remove(PropertyId id) {
   for (Place place = Locate(bytes_, id); place.size != 0; place = Locate(bytes_, id)) {
     bytes_.erase(place.begin, place.size);
   }
+  if (ids_ != PropertiesView::kAllIds) ids_ &= ~PropertiesView::BitOf(id);
 }
 
 }  // namespace mqttrpc::mqtt

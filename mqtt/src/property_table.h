@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "mqttrpc/mqtt/properties.h"
@@ -64,11 +65,15 @@ Fault TakeProperty(std::string_view& rest, PropertyView& property);
 
 // Whether `bytes` are properties that `sender` may put at `place`: 0x81 for what
 // has no such identifier there or cannot be read (2.2.2.2), 0x82 for what this
-// side may not send, not twice, or not with that value.
-Fault CheckProperties(std::string_view bytes, PropertyPlace place, Sender sender);
+// side may not send, not twice, or not with that value. `ids`: those it met.
+Fault CheckProperties(std::string_view bytes, PropertyPlace place, Sender sender, PropertiesView::Ids& ids);
 
 // Reads a Property Length and checked properties. In MQTT 3 there are none.
 PropertiesView ReadProperties(Reader& in, PropertyPlace place, Sender sender);
+
+// The properties of a PUBLISH without its Topic Alias, which is the connection's, not the
+// message's. Empty if that takes a copy: it is neither the first of them nor the last.
+std::optional<PropertiesView> CutTopicAlias(PropertiesView properties);
 
 // Writes a Property Length and the properties, after checking them. Nothing in MQTT 3.
 void WriteProperties(PropertiesView properties, PropertyPlace place, Sender sender, Writer& out);

@@ -6,11 +6,11 @@
 #include <absl/strings/str_cat.h>
 
 #include "mqttrpc/mqtt/status.h"
+#include "property_table.h"
 
 namespace mqttrpc::mqtt {
 namespace {
 
-constexpr std::size_t kAliasBytes = 3;  // Of the property.
 constexpr std::size_t kWorthwhile = 8;  // Shorter names gain next to nothing.
 constexpr unsigned kMostCredit = 16;    // So that a slot can be won back.
 constexpr std::size_t kSeenPerSlot = 4;
@@ -44,18 +44,8 @@ absl::Status IncomingAliases::Resolve(Publish& publish) {
   return absl::OkStatus();
 }
 
-// An alias is the connection's, not the message's. At either end it is cut off
-// without a copy.
 PropertiesView IncomingAliases::WithoutAlias(PropertiesView properties) {
-  const std::string_view bytes = properties.wire_bytes();
-  if (static_cast<std::uint8_t>(bytes.front()) == static_cast<std::uint8_t>(PropertyId::kTopicAlias)) {
-    return PropertiesView::FromCheckedBytes(bytes.substr(kAliasBytes));
-  }
-  PropertyId last{};
-  properties.ForEach([&](const PropertyView& each) { last = each.id; });
-  if (last == PropertyId::kTopicAlias) {
-    return PropertiesView::FromCheckedBytes(bytes.substr(0, bytes.size() - kAliasBytes));
-  }
+  if (const auto cut = CutTopicAlias(properties)) return *cut;
   Properties copy(properties);
   copy.Remove(PropertyId::kTopicAlias);
   scratch_.assign(copy.view().wire_bytes());

@@ -214,6 +214,30 @@ TEST(PropertiesTest, RemoveTakesEveryOccurrence) {
   EXPECT_TRUE(properties.empty());
 }
 
+TEST(PropertiesTest, SaysWhichAreThereThroughEveryChange) {
+  Properties properties;
+  const auto has = [&](PropertyId id) { return properties.view().Has(id); };
+  EXPECT_FALSE(has(PropertyId::kContentType));
+  properties.Set(property::kContentType, "t");
+  properties.Add(property::kUserProperty, {"k", "v"});
+  const Properties copy(properties.view());
+  EXPECT_TRUE(has(PropertyId::kContentType));
+  EXPECT_FALSE(has(PropertyId::kResponseTopic));
+  properties.Remove(PropertyId::kContentType);
+  EXPECT_FALSE(has(PropertyId::kContentType));
+  EXPECT_TRUE(copy.view().Has(PropertyId::kContentType));
+
+  const Properties taken = std::move(properties);
+  EXPECT_TRUE(taken.view().Has(PropertyId::kUserProperty));
+  EXPECT_FALSE(has(PropertyId::kUserProperty));  // NOLINT: moved from is empty.
+  properties.Set(property::kResponseTopic, "r");
+  EXPECT_TRUE(has(PropertyId::kResponseTopic));
+  EXPECT_FALSE(has(PropertyId::kUserProperty));
+  properties.Set(property::kContentType, std::string(65'536, 'x'));
+  EXPECT_FALSE(has(PropertyId::kContentType));
+  EXPECT_TRUE(has(PropertyId::kResponseTopic));
+}
+
 TEST(PropertiesTest, AnOverlongValueIsNotThereAndHidesNothing) {
   Properties properties;
   properties.Set(property::kContentType, std::string(65'536, 'x'));

@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace mqttrpc::mqtt {
 
@@ -124,7 +125,7 @@ class PropertiesView {
   // The value of the first user property called `name`.
   std::optional<std::string_view> UserProperty(std::string_view name) const;
 
-  bool Has(PropertyId id) const;
+  bool Has(PropertyId id) const { return ids_ == kAllIds ? Find(id).has_value() : MayHold(id); }
 
   // Calls `visit(const PropertyView&)` for each property, in order.
   template <typename Visit>
@@ -145,18 +146,35 @@ class PropertiesView {
   std::size_t size_bytes() const { return bytes_.size(); }  // On the wire, without their length.
   std::string_view wire_bytes() const { return bytes_; }    // As long-lived as the view.
   // The same bytes, so also in the same order.
-  bool operator==(const PropertiesView&) const = default;
+  bool operator==(const PropertiesView& other) const { return bytes_ == other.bytes_; }
 
-  // Trusts `wire_bytes`: only for bytes that were checked before.
-  static PropertiesView FromCheckedBytes(std::string_view wire_bytes) { return PropertiesView(wire_bytes); }
+  // A set of identifiers: bit n stands for identifier n.
+  using Ids = std::uint64_t;
+  static constexpr Ids BitOf(PropertyId id) { return Ids{1} << static_cast<unsigned>(id); }
+  static constexpr Ids kAllIds = ~Ids{0};
+
+  // Trusts `wire_bytes`: only for bytes that were checked before. `ids`: the identifiers
+  // that are there, so that asking for another one costs no scan; kAllIds: any may be.
+  static PropertiesView FromCheckedBytes(std::string_view wire_bytes, Ids ids = kAllIds) {
+    return PropertiesView(wire_bytes, ids);
+  }
+  // The properties from byte `first` up to `end`; none with identifier `gone` is among them.
+  PropertiesView Slice(std::size_t first, std::size_t end, PropertyId gone) const {
+    return PropertiesView(bytes_.substr(first, end - first), ids_ == kAllIds ? kAllIds : ids_ & ~BitOf(gone));
+  }
+  // At which byte the first property with that identifier begins.
+  std::optional<std::size_t> OffsetOf(PropertyId id) const;
 
  private:
-  explicit PropertiesView(std::string_view bytes) : bytes_(bytes) {}
+  friend class Properties;
+  PropertiesView(std::string_view bytes, Ids ids) : bytes_(bytes), ids_(ids) {}
+  bool MayHold(PropertyId id) const { return (ids_ & BitOf(id)) != 0; }
   // Removes one property from the front of `rest`, which holds checked bytes.
   static PropertyView TakeFirst(std::string_view& rest);
   std::optional<PropertyView> Find(PropertyId id) const;
 
   std::string_view bytes_;
+  Ids ids_ = 0;
 };
 
 // A set of properties that owns its bytes. Which packet may carry which
@@ -164,7 +182,17 @@ class PropertiesView {
 class Properties {
  public:
   Properties() = default;
-  explicit Properties(PropertiesView view) : bytes_(view.wire_bytes()) {}
+  explicit Properties(PropertiesView view) : bytes_(view.wire_bytes()), ids_(view.ids_) {}
+  Properties(const Properties&) = default;
+  Properties& operator=(const Properties&) = default;
+  Properties(Properties&& other) noexcept : bytes_(std::move(other.bytes_)), ids_(other.ids_) { other.clear(); }
+  Properties& operator=(Properties&& other) noexcept {
+    if (this == &other) return *this;
+    bytes_ = std::move(other.bytes_);
+    ids_ = other.ids_;
+    other.clear();
+    return *this;
+  }
 
   // Puts `value` in the place of the property, or at the end if it is not there.
   void Set(Property<std::uint8_t> property, std::uint8_t value);
@@ -182,7 +210,10 @@ class Properties {
 
   // Removes every occurrence; nothing happens if there is none.
   void Remove(PropertyId id);
-  void clear() { bytes_.clear(); }
+  void clear() {
+    bytes_.clear();
+    ids_ = 0;
+  }
 
   // As of PropertiesView. What they return points into this object until it changes.
   template <typename T>
@@ -191,13 +222,18 @@ class Properties {
   }
   std::optional<std::string_view> UserProperty(std::string_view name) const { return view().UserProperty(name); }
 
-  PropertiesView view() const { return PropertiesView::FromCheckedBytes(bytes_); }
+  PropertiesView view() const { return PropertiesView::FromCheckedBytes(bytes_, ids_); }
   operator PropertiesView() const { return view(); }  // NOLINT: a view of itself
   bool empty() const { return bytes_.empty(); }
-  bool operator==(const Properties&) const = default;
+  bool operator==(const Properties& other) const { return bytes_ == other.bytes_; }
 
  private:
+  void SetNumber(PropertyId id, std::uint32_t number);
+  void Put(PropertyId id, const std::string& encoded);
+  void Note(PropertyId id, bool fits);
+
   std::string bytes_;
+  PropertiesView::Ids ids_ = 0;
 };
 
 }  // namespace mqttrpc::mqtt
