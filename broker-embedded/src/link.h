@@ -31,6 +31,7 @@ class LinkHost {
   virtual mqtt::TimePoint Now() const = 0;
   virtual bool HasTurn(const Link& link) const = 0;  // Else it waits; see OnUnfinished().
   virtual void OnAwake(Link& link) = 0;              // Flush() it at the end of the turn.
+  virtual void OnPatient(Link& link) = 0;            // Wake() it soon, unless that comes about anyway.
   virtual void OnPublished(Link& link) = 0;          // It may have to be paused.
   virtual void OnUnfinished(Link& link) = 0;         // Continue() it in a later turn.
 
@@ -65,6 +66,7 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::Wak
   std::uint64_t serial = 0;  // In the order they came.
   std::size_t index = 0;     // Among its links.
   bool paused = false;
+  bool patient = false;        // Among those to Wake() soon.
   std::optional<Place> place;  // Among those to Continue().
 
   // mqtt::Transport::Handler:
@@ -75,6 +77,9 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::Wak
 
   // ServerConnection::Waker:
   void Wake() override;
+  void WakeLater() override {
+    if (!awake_) host_.OnPatient(*this);
+  }
 
  private:
   void AfterFrames(std::uint64_t publishes_before);

@@ -80,6 +80,7 @@ std::string_view PacketWriter::Encode(const Outbox::Outgoing& next, mqtt::TimePo
     head.topic_alias = choice.alias;
     head.topic_name_left_out = choice.known;
   }
+  sent_request_ = sent_request_ || next.delivery.message->is_request();
   counters_.messages_sent.Add();
   return AppendPublish(next.delivery, head, now, writing_);
 }

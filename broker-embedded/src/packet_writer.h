@@ -52,6 +52,8 @@ class PacketWriter {
 
   // PUBACKs that the client cannot have seen yet.
   std::size_t unsent_pub_acks() const { return unsent_pub_acks_; }
+  // Whether a message with a Response Topic was ever among what was written.
+  bool sent_request() const { return sent_request_; }
 
  private:
   // The end of a PUBLISH that stays in its shared message.
@@ -78,6 +80,7 @@ class PacketWriter {
   std::vector<Reference> references_;
   std::vector<std::span<const std::byte>> rest_;  // Of it, not yet handed out; the last comes first.
   bool writing_active_ = false;
+  bool sent_request_ = false;
   mqtt::TimePoint writing_since_{};
 
   std::size_t unsent_pub_acks_ = 0;

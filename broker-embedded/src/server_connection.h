@@ -33,6 +33,8 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   class Waker {
    public:
     virtual void Wake() = 0;
+    // What there is to send can wait a moment for company.
+    virtual void WakeLater() = 0;
 
    protected:
     ~Waker() = default;
@@ -145,6 +147,7 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   absl::Status OnPacket(const mqtt::PubComp& complete, mqtt::TimePoint now);
   absl::Status CheckPublish(const mqtt::Publish& publish) const;
   absl::Status CheckQuota() const;
+  bool AckCanWait(const mqtt::Publish& publish, mqtt::ReasonCode code) const;
   absl::Status ResolveTopic(const mqtt::Publish& publish, std::string_view& topic_name);
   mqtt::ReasonCode Route(const mqtt::Publish& publish, std::string_view topic_name, mqtt::TimePoint now);
   absl::Status AfterAck(Outbox::Known known, std::string_view packet, mqtt::PacketId packet_id);

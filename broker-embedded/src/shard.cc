@@ -19,6 +19,10 @@ using mqtt::ReasonCode;
 // among what it says.
 constexpr std::chrono::milliseconds kLongestPause{100};
 
+// How long an acknowledgement waits for something to go with: many times what an answer
+// takes here, and nothing beside what a network does.
+constexpr std::chrono::milliseconds kPatience{1};
+
 // How many turns Stop() waits for writes under way. Those of clients that read
 // end within a few; the others would never.
 constexpr int kStopTurns = 64;
@@ -127,6 +131,7 @@ bool Shard::MakeRoom() {
 void Shard::Remove(Link& link) {
   deadlines_.Cancel(link);
   if (link.paused) std::erase(paused_, &link);
+  if (link.patient) std::erase(patient_, &link);
   LeaveQueue(link);
   const std::size_t index = link.index;
   std::swap(links_[index], links_.back());
@@ -143,6 +148,24 @@ void Shard::OnAwake(Link& link) {
     self->flush_posted_ = false;
     self->Flush();
   });
+}
+
+// One timer for all, and none while nobody waits. A link that is flushed meanwhile stays on
+// the list: then the timer finds that it has nothing to say.
+void Shard::OnPatient(Link& link) {
+  if (std::exchange(link.patient, true)) return;
+  patient_.push_back(&link);
+  if (patient_.size() > 1 || stopped()) return;
+  if (patience_timer_ == nullptr) patience_timer_ = core_.options.environment.clock->NewTimer(executor_);
+  patience_timer_->Arm(Now() + kPatience, [this] { WakePatient(); });
+}
+
+void Shard::WakePatient() {
+  for (Link* link : patient_) {
+    link->patient = false;
+    if (link->connection().has_more_to_say()) link->Wake();
+  }
+  patient_.clear();
 }
 
 void Shard::Flush() {
@@ -314,10 +337,12 @@ void Shard::StopNow() {
   links_.clear();
   awake_.clear();
   paused_.clear();
+  patient_.clear();
   waiting_.clear();
   by_age_.clear();
   timer_ = nullptr;
   resume_timer_ = nullptr;
+  patience_timer_ = nullptr;
 }
 
 }  // namespace mqttrpc::broker

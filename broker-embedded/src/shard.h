@@ -62,6 +62,7 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   mqtt::TimePoint Now() const override { return core_.options.environment.clock->Now(); }
   bool HasTurn(const Link& link) const override;
   void OnAwake(Link& link) override;
+  void OnPatient(Link& link) override;
   void OnPublished(Link& link) override;
   void OnUnfinished(Link& link) override;
 
@@ -73,6 +74,7 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   void Schedule(Link& link);
   void ArmTimer();
   void OnTimer();
+  void WakePatient();
   void ResumeAll();
   std::uint64_t RankOf(const ServerConnection& connection) const;
   void PostContinue();
@@ -98,6 +100,7 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   std::vector<Link*> awake_;
   std::vector<Link*> flushing_;
   std::vector<Link*> paused_;
+  std::vector<Link*> patient_;
   std::map<Place, Link*> waiting_;         // For their turn.
   std::map<std::uint64_t, Link*> by_age_;  // The same by their tickets.
   std::uint64_t last_place_ = 0;
@@ -108,6 +111,7 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   std::unique_ptr<mqtt::Timer> timer_;
   mqtt::TimePoint timer_armed_for_ = mqtt::kNever;
   std::unique_ptr<mqtt::Timer> resume_timer_;
+  std::unique_ptr<mqtt::Timer> patience_timer_;
 };
 
 }  // namespace mqttrpc::broker
