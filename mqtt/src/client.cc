@@ -36,7 +36,8 @@ void Client::Start() {
 
 void Client::StartPublish(Message message, Completion<absl::StatusOr<ReasonCode>> done) {
   const OperationId id = impl_->Claim(done.slot());
-  PublishOperation operation(id, std::move(message), std::move(done));
+  PublishNode operation;
+  operation.emplace_back(id, std::move(message), std::move(done));
   impl_->Run([operation = std::move(operation)](ClientCore& core, TimePoint now) mutable {
     core.Publish(std::move(operation), now);
   });

@@ -36,8 +36,8 @@ void ClientCore::Start(TimePoint now) {
   Dial(now);
 }
 
-void ClientCore::Publish(PublishOperation operation, TimePoint now) {
-  if (!gave_up_.ok()) return work_.Finish(operation.done, gave_up_);
+void ClientCore::Publish(PublishNode operation, TimePoint now) {
+  if (!gave_up_.ok()) return work_.Finish(operation.front().done, gave_up_);
   publisher_.Add(std::move(operation), phase_ == Phase::kConnected, now);
 }
 
@@ -381,7 +381,7 @@ void ClientCore::Tell(ConnectionState::Kind kind, absl::Status why) {
     state_.session_expiry = std::chrono::seconds(0);
     state_.connack_properties.clear();
   }
-  work_.events.emplace_back(StateChanged{std::make_shared<const ConnectionState>(state_)});
+  work_.events.emplace(StateChanged{std::make_shared<const ConnectionState>(state_)});
 }
 
 absl::Status ClientCore::CheckOptions() const {

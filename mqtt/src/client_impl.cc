@@ -28,7 +28,7 @@ class Client::Impl::WatchHandle final : public StateWatch {
     const std::shared_ptr<Impl> impl = impl_.lock();
     if (impl == nullptr) return;
     // Not at once: this may be the watcher's own call.
-    asio::post(impl->strand_, [impl, watcher = std::move(watcher_)] { std::erase(impl->watchers_, watcher); });
+    impl->strand_.Post([impl, watcher = std::move(watcher_)] { std::erase(impl->watchers_, watcher); });
   }
 
  private:
@@ -40,7 +40,7 @@ Client::Impl::Impl(const asio::any_io_executor& executor, ClientOptions options)
     : options_(std::move(options)),
       strand_(executor),
       core_(options_, *options_.environment.random, *options_.environment.log),
-      timer_(options_.environment.clock->NewTimer(strand_)) {
+      timer_(options_.environment.clock->NewTimer(strand_.executor())) {
   ConnectionState state;
   state.client_id = options_.client_id;
   state.broker = core_.broker();
@@ -54,8 +54,8 @@ OperationId Client::Impl::Claim(asio::cancellation_slot slot) {
     std::shared_ptr<Impl> self = weak.lock();
     if (type == asio::cancellation_type::none || self == nullptr) return;
     // Always posted: the operation's end destroys the very handler that runs here.
-    const auto strand = self->strand_;
-    asio::post(strand, [self = std::move(self), id] {
+    const ClientStrand& strand = self->strand_;
+    strand.Post([self = std::move(self), id] {
       self->core_.Cancel(id);
       self->ScheduleTurn();
     });
@@ -73,7 +73,7 @@ void Client::Impl::End() {
     self.ScheduleTurn();
   };
   if (strand_.running_in_this_thread()) return end(*this);
-  asio::post(strand_, [self = shared_from_this(), end] { end(*self); });
+  strand_.Post([self = shared_from_this(), end] { end(*self); });
 }
 
 ConnectionState Client::Impl::state() const {
@@ -105,7 +105,7 @@ std::unique_ptr<StateWatch> Client::Impl::Watch(absl::AnyInvocable<void(const Co
 void Client::Impl::ScheduleTurn() {
   if (turn_scheduled_ || turning_) return;
   turn_scheduled_ = true;
-  asio::post(strand_, [self = shared_from_this()] {
+  strand_.Post([self = shared_from_this()] {
     self->turn_scheduled_ = false;
     self->Turn();
   });
@@ -223,17 +223,18 @@ void Client::Impl::Dial(std::uint64_t number) {
   stream_number_ = number;
   const absl::StatusOr<Endpoint> endpoint = ParseEndpoint(core_.broker());  // The core has checked it.
   if (!endpoint.ok()) return;
-  attempt_ = options_.connector->Connect(*endpoint, strand_, [this](absl::StatusOr<std::unique_ptr<Transport>> opened) {
-    const auto self = shared_from_this();
-    if (opened.ok()) {
-      transport_ = *std::move(opened);
-      core_.Opened(Now());
-      transport_->Start(*this);
-    } else {
-      core_.Closed(opened.status(), Now());
-    }
-    Turn();
-  });
+  attempt_ = options_.connector->Connect(*endpoint, strand_.executor(),
+                                         [this](absl::StatusOr<std::unique_ptr<Transport>> opened) {
+                                           const auto self = shared_from_this();
+                                           if (opened.ok()) {
+                                             transport_ = *std::move(opened);
+                                             core_.Opened(Now());
+                                             transport_->Start(*this);
+                                           } else {
+                                             core_.Closed(opened.status(), Now());
+                                           }
+                                           Turn();
+                                         });
 }
 
 void Client::Impl::CloseStream() {

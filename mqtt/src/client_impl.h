@@ -7,10 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include <asio/post.hpp>
-#include <asio/strand.hpp>
-
 #include "client_core.h"
+#include "client_strand.h"
 #include "mqttrpc/mqtt/client.h"
 
 namespace mqttrpc::mqtt {
@@ -31,7 +29,7 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>,
       command(core_, Now());
       return ScheduleTurn();
     }
-    asio::post(strand_, [self = shared_from_this(), command = std::move(command)]() mutable {
+    strand_.Post([self = shared_from_this(), command = std::move(command)]() mutable {
       command(self->core_, self->Now());
       self->ScheduleTurn();
     });
@@ -53,7 +51,7 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>,
   ConnectionState state() const;
   ClientStatistics statistics() const;
   std::unique_ptr<StateWatch> Watch(absl::AnyInvocable<void(const ConnectionState&)> watcher);
-  asio::any_io_executor executor() const { return strand_; }
+  asio::any_io_executor executor() const { return strand_.executor(); }
   const ClientOptions& options() const { return options_; }
 
   // Acknowledgement::Target
@@ -90,7 +88,7 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>,
 
   // Set at construction.
   const ClientOptions options_;
-  const asio::strand<asio::any_io_executor> strand_;
+  const ClientStrand strand_;
   std::atomic<OperationId> last_operation_{0};
 
   mutable std::mutex state_mutex_;

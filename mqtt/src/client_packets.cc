@@ -78,7 +78,7 @@ std::optional<Event> ClientCore::Next(TimePoint now) {
   for (;;) {
     if (!work_.events.empty()) {
       Event event = std::move(work_.events.front());
-      work_.events.pop_front();
+      work_.events.pop();
       return event;
     }
     if (session_begins_) BeginSession();

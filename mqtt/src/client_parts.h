@@ -3,9 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "in_flight.h"
 #include "mqttrpc/mqtt/client.h"
 #include "packets.h"
+#include "reused_queue.h"
 
 namespace mqttrpc::mqtt {
 
@@ -29,6 +31,7 @@ struct PublishOperation {
   Completion<CodeResult> done;    // Empty once cancelled: the flow goes on, nobody is told.
   TimePoint sent_at = kNever;     // On this connection, and unanswered since.
   TimePoint expires_at = kNever;  // By its Message Expiry Interval.
+  PacketId packet_id = 0;         // 0: it is not in flight.
   bool on_wire = false;           // On this connection: it takes part of the send quota.
 
   // QoS 2: when its PUBREC came, counted from 1; PUBREL is due or sent, and the
@@ -40,6 +43,10 @@ struct PublishOperation {
     return message.topic_name.size() + message.payload.size() + message.properties.view().size_bytes();
   }
 };
+
+// One operation in a list's node, or none. It is born there, and wanders by splicing: so it
+// is allocated once and stays where it is, in the queue and in flight.
+using PublishNode = std::list<PublishOperation>;
 
 // One of the two.
 struct Handler {
@@ -82,8 +89,32 @@ struct Resubscription {
   TimePoint sent_at = kNever;
 };
 
-// What waits for an acknowledgement under a Packet Identifier.
-using Pending = std::variant<PublishOperation, SubscribeOperation, UnsubscribeOperation, Resubscription>;
+// What waits for an acknowledgement under a Packet Identifier. By pointers, since the
+// places of InFlight are moved and made in advance.
+using Pending = std::variant<PublishNode, std::unique_ptr<SubscribeOperation>, std::unique_ptr<UnsubscribeOperation>,
+                             std::unique_ptr<Resubscription>>;
+
+// The operation in it, if it is of that kind; else null, as for null.
+template <typename Operation>
+Operation* As(Pending* pending) {
+  if (pending == nullptr) return nullptr;
+  if constexpr (std::is_same_v<Operation, PublishOperation>) {
+    auto* node = std::get_if<PublishNode>(pending);
+    return node == nullptr || node->empty() ? nullptr : &node->front();
+  } else {
+    auto* box = std::get_if<std::unique_ptr<Operation>>(pending);
+    return box == nullptr ? nullptr : box->get();
+  }
+}
+
+// When the packet went out on this connection; kNever if it did not.
+inline TimePoint SentAt(Pending& pending) {
+  if (auto* publish = As<PublishOperation>(&pending)) return publish->sent_at;
+  if (auto* subscribe = As<SubscribeOperation>(&pending)) return subscribe->sent_at;
+  if (auto* unsubscribe = As<UnsubscribeOperation>(&pending)) return unsubscribe->sent_at;
+  if (auto* again = As<Resubscription>(&pending)) return again->sent_at;
+  return kNever;
+}
 
 // What the shell is to do with the application, in this order.
 struct StateChanged {
@@ -133,7 +164,7 @@ struct BrokerLimits {
 struct ClientWork {
   WireBuffer out;               // Packets for the next write.
   InFlight<Pending> in_flight;  // One space of Packet Identifiers for all (2.2.1).
-  std::deque<Event> events;
+  ReusedQueue<Event> events;
   BrokerLimits limits;
   ClientStatistics statistics;  // The counters; what is "now" is filled in when asked for.
   TimePoint now{};              // Of the input that is being worked on.
@@ -143,42 +174,28 @@ struct ClientWork {
   // waited for any more.
   void Sent(PacketId packet_id, TimePoint& sent_at) {
     sent_at = now;
-    unanswered_.emplace_back(packet_id, now);
+    unanswered_.emplace(packet_id, now);
   }
   // When the oldest unanswered packet was sent; kNever if there is none. Cheap.
   TimePoint OldestSent() {
-    for (; first_unanswered_ < unanswered_.size(); ++first_unanswered_) {
-      const auto& [packet_id, sent_at] = unanswered_[first_unanswered_];
-      const Pending* pending = in_flight.Find(packet_id);
-      if (pending == nullptr || std::visit([](const auto& each) { return each.sent_at; }, *pending) != sent_at)
-        continue;
-      if (2 * first_unanswered_ > unanswered_.size()) DropAnswered();
-      return sent_at;
+    for (; !unanswered_.empty(); unanswered_.pop()) {
+      const auto& [packet_id, sent_at] = unanswered_.front();
+      Pending* pending = in_flight.Find(packet_id);
+      if (pending != nullptr && SentAt(*pending) == sent_at) return sent_at;
     }
-    DropAnswered();
     return kNever;
   }
-  void ForgetSent() {
-    unanswered_.clear();
-    first_unanswered_ = 0;
-  }
+  void ForgetSent() { unanswered_.clear(); }
 
   void Finish(Completion<CodeResult>& done, CodeResult result) {
-    if (done) events.emplace_back(CodeFinished{std::exchange(done, {}), std::move(result)});
+    if (done) events.emplace(CodeFinished{std::exchange(done, {}), std::move(result)});
   }
   void Finish(Completion<absl::Status>& done, absl::Status result) {
-    if (done) events.emplace_back(StatusFinished{std::exchange(done, {}), std::move(result)});
+    if (done) events.emplace(StatusFinished{std::exchange(done, {}), std::move(result)});
   }
 
  private:
-  void DropAnswered() {
-    unanswered_.erase(unanswered_.begin(), unanswered_.begin() + static_cast<std::ptrdiff_t>(first_unanswered_));
-    first_unanswered_ = 0;
-  }
-
-  // A queue that keeps its room.
-  std::vector<std::pair<PacketId, TimePoint>> unanswered_;
-  std::size_t first_unanswered_ = 0;
+  ReusedQueue<std::pair<PacketId, TimePoint>> unanswered_;
 };
 
 }  // namespace mqttrpc::mqtt

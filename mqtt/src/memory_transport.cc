@@ -3,7 +3,7 @@
 #include <mutex>
 #include <utility>
 
-#include <asio/post.hpp>
+#include <asio/any_io_executor.hpp>
 
 #include "mqttrpc/mqtt/transport.h"
 
@@ -19,8 +19,7 @@ constexpr std::size_t kBufferBytes = std::size_t{64} * 1024;
 // held while a handler runs.
 class Pipe : public std::enable_shared_from_this<Pipe> {
  public:
-  Pipe(asio::any_io_executor first, asio::any_io_executor second)
-      : ends_{End(std::move(first)), End(std::move(second))} {}
+  Pipe(const asio::any_io_executor& first, const asio::any_io_executor& second) : ends_{End(first), End(second)} {}
 
   void Start(int side, Transport::Handler& handler) {
     const std::lock_guard lock(mutex_);
@@ -56,9 +55,10 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
   enum class State { kOpen, kClosed, kDropped };
 
   struct End {
-    explicit End(asio::any_io_executor executor_in) : executor(std::move(executor_in)) {}
+    explicit End(const asio::any_io_executor& executor)
+        : posting(asio::require(executor, asio::execution::blocking.never)) {}
 
-    asio::any_io_executor executor;
+    const asio::any_io_executor posting;    // Made once: asio::post() would each time.
     Transport::Handler* handler = nullptr;  // Null: not started, or no callback may follow.
     State state = State::kOpen;
     bool paused = false;
@@ -107,7 +107,7 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
     if (end.awake || end.handler == nullptr) return;
     if (!WrittenLocked(side) && !ReadableLocked(side) && !OverLocked(side)) return;
     end.awake = true;
-    asio::post(end.executor, [self = shared_from_this(), side] { self->Turn(side); });
+    end.posting.execute([self = shared_from_this(), side] { self->Turn(side); });
   }
 
   // Tells one thing, and comes again for the next.
@@ -166,7 +166,7 @@ class MemoryTransport final : public Transport {
 
 std::pair<std::unique_ptr<Transport>, std::unique_ptr<Transport>> MemoryTransportPair(asio::any_io_executor first,
                                                                                       asio::any_io_executor second) {
-  auto pipe = std::make_shared<Pipe>(std::move(first), std::move(second));
+  auto pipe = std::make_shared<Pipe>(first, second);
   return {std::make_unique<MemoryTransport>(pipe, 0), std::make_unique<MemoryTransport>(pipe, 1)};
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <iterator>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -26,7 +25,8 @@ absl::Status CheckMessage(const Message& message) {
 
 }  // namespace
 
-void Publisher::Add(PublishOperation operation, bool connected, TimePoint now) {
+void Publisher::Add(PublishNode node, bool connected, TimePoint now) {
+  PublishOperation& operation = node.front();
   if (absl::Status status = CheckMessage(operation.message); !status.ok()) {
     return work_.Finish(operation.done, std::move(status));
   }
@@ -50,10 +50,9 @@ void Publisher::Add(PublishOperation operation, bool connected, TimePoint now) {
   }
   const std::uint32_t expiry = operation.message.properties.view().Get(property::kMessageExpiryInterval).value_or(0);
   if (expiry != 0) operation.expires_at = now + std::chrono::seconds(expiry);
-  const OperationId id = operation.id;
-  queue_.push_back(std::move(operation));
+  if (operation.id != 0) cancellable_[operation.id] = node.begin();
+  queue_.splice(queue_.end(), node);
   queued_bytes_ += bytes;
-  if (id != 0) places_[id].queued = std::prev(queue_.end());
 }
 
 // Whether the queue takes one more message of `bytes`, perhaps at the cost of others.
@@ -85,20 +84,17 @@ bool Publisher::MaySendAcknowledged() const {
 void Publisher::Pump(bool everything) {
   while (!to_repeat_.empty() && MaySend(everything)) {
     const PacketId packet_id = to_repeat_.front();
-    const Pending* pending = work_.in_flight.Find(packet_id);
-    const auto* operation = pending == nullptr ? nullptr : std::get_if<PublishOperation>(pending);
+    const auto* operation = As<PublishOperation>(work_.in_flight.Find(packet_id));
     // PUBREL is no part of the quota (MQTT-4.9.0-3).
     if (operation != nullptr && operation->released == 0 && on_wire_ >= work_.limits.receive_maximum) break;
     to_repeat_.pop_front();
     if (operation != nullptr) Repeat(packet_id);
   }
   while (to_repeat_.empty() && !queue_.empty() && MaySend(everything)) {
-    PublishOperation& next = queue_.front();
-    const std::size_t bytes = next.bytes();
-    if (next.message.qos != QoS::kAtMostOnce && !MaySendAcknowledged()) return;
-    if (!SendNew(next)) return;
+    if (queue_.front().message.qos != QoS::kAtMostOnce && !MaySendAcknowledged()) return;
+    const std::size_t bytes = queue_.front().bytes();
+    if (!SendFirst()) return;
     queued_bytes_ -= bytes;
-    queue_.pop_front();
   }
 }
 
@@ -132,10 +128,10 @@ absl::Status Publisher::Encode(const PublishOperation& operation, PacketId packe
   const OutgoingAliases::Choice choice = dup ? OutgoingAliases::Choice() : aliases_.Choose(message.topic_name);
   if (choice.alias != 0) {
     const std::uint16_t alias = choice.alias;
-    aliased_properties_.assign(publish.properties.wire_bytes());
-    aliased_properties_ += static_cast<char>(PropertyId::kTopicAlias);
-    aliased_properties_ += static_cast<char>(alias >> 8);
-    aliased_properties_ += static_cast<char>(alias & 0xFF);
+    // In front, where the broker can cut it off without looking further.
+    aliased_properties_.assign(
+        {static_cast<char>(PropertyId::kTopicAlias), static_cast<char>(alias >> 8), static_cast<char>(alias & 0xFF)});
+    aliased_properties_.append(publish.properties.wire_bytes());
     publish.properties = PropertiesView::FromCheckedBytes(aliased_properties_);
     if (!choice.introduce) publish.topic_name = {};
   }
@@ -165,43 +161,51 @@ bool Publisher::ExpiredWaiting(PublishOperation& operation) {
                                                                " expired while it waited in the client")));
     return true;
   }
-  const auto left = std::chrono::ceil<std::chrono::seconds>(operation.expires_at - work_.now).count();
-  operation.message.properties.Set(property::kMessageExpiryInterval, static_cast<std::uint32_t>(left));
+  Properties& properties = operation.message.properties;
+  const auto left =
+      static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(operation.expires_at - work_.now).count());
+  if (left != properties.Get(property::kMessageExpiryInterval)) properties.Set(property::kMessageExpiryInterval, left);
   return false;
 }
 
-// Takes the operation out of the queue, unless all Packet Identifiers are in use.
-bool Publisher::SendNew(PublishOperation& operation) {
-  if (ExpiredWaiting(operation)) return true;
-  if (operation.message.qos == QoS::kAtMostOnce) {
+// Takes the first operation out of the queue, unless all Packet Identifiers are in use.
+bool Publisher::SendFirst() {
+  PublishOperation& operation = queue_.front();
+  if (!ExpiredWaiting(operation)) {
+    if (operation.message.qos != QoS::kAtMostOnce) return SendUnacknowledged(operation);
     if (absl::Status status = Encode(operation, 0, false); !status.ok()) {  // MQTT-4.3.1-1
       Finish(operation, std::move(status));
-      return true;
+    } else {
+      if (operation.id != 0) cancellable_.erase(operation.id);
+      in_buffer_.push_back({operation.id, std::move(operation.done)});
     }
-    if (operation.id != 0) places_.erase(operation.id);
-    in_buffer_.push_back({operation.id, std::move(operation.done)});
-    return true;
   }
-  const std::size_t bytes = operation.bytes();
+  queue_.pop_front();
+  return true;
+}
+
+bool Publisher::SendUnacknowledged(PublishOperation& operation) {
   const std::optional<PacketId> packet_id = work_.in_flight.Add(Pending());  // MQTT-2.2.1-3, MQTT-4.3.2-1, MQTT-4.3.3-1
   if (!packet_id.has_value()) return false;
   // MQTT-4.3.2-2, MQTT-4.3.3-2
   if (absl::Status status = Encode(operation, *packet_id, false); !status.ok()) {
     work_.in_flight.Remove(*packet_id);
     Finish(operation, std::move(status));
+    queue_.pop_front();
     return true;
   }
+  operation.packet_id = *packet_id;
   operation.on_wire = true;
   work_.Sent(*packet_id, operation.sent_at);
   ++on_wire_;
-  in_flight_bytes_ += bytes;
-  if (operation.id != 0) places_[operation.id].packet_id = *packet_id;
-  *work_.in_flight.Find(*packet_id) = std::move(operation);
+  in_flight_bytes_ += operation.bytes();
+  auto& place = std::get<PublishNode>(*work_.in_flight.Find(*packet_id));
+  place.splice(place.end(), queue_, queue_.begin());
   return true;
 }
 
 void Publisher::Finish(PublishOperation& operation, CodeResult result) {
-  if (operation.id != 0) places_.erase(operation.id);
+  if (operation.id != 0) cancellable_.erase(operation.id);
   work_.Finish(operation.done, std::move(result));
 }
 

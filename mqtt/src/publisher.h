@@ -1,10 +1,11 @@
 // The client's outgoing messages: queue, quota, acknowledgements, repetition.
 #pragma once
 
-#include <list>
+#include <deque>
 #include <string>
-#include <unordered_map>
 #include <vector>
+
+#include <absl/container/flat_hash_map.h>
 
 #include "client_parts.h"
 #include "topic_aliases.h"
@@ -19,7 +20,7 @@ class Publisher {
   Publisher(const ClientOptions& options, ClientWork& work) : options_(options), work_(work) {}
 
   // Queues it, or refuses it at once.
-  void Add(PublishOperation operation, bool connected, TimePoint now);
+  void Add(PublishNode operation, bool connected, TimePoint now);
 
   // Sends what quota and buffer allow. `everything`: never mind the buffer.
   void Pump(bool everything = false);
@@ -50,14 +51,6 @@ class Publisher {
   std::size_t queued_bytes() const { return queued_bytes_; }
 
  private:
-  using Queue = std::list<PublishOperation>;
-
-  // Where a cancellable operation is.
-  struct Place {
-    Queue::iterator queued;
-    PacketId packet_id = 0;  // If not 0: in flight.
-  };
-
   // A QoS 0 message in the buffer.
   struct Unwritten {
     OperationId id = 0;
@@ -72,7 +65,8 @@ class Publisher {
   absl::Status Encode(const PublishOperation& operation, PacketId packet_id, bool dup);
   absl::Status EncodeWithin(const Publish& publish);
   bool ExpiredWaiting(PublishOperation& operation);
-  bool SendNew(PublishOperation& operation);
+  bool SendFirst();
+  bool SendUnacknowledged(PublishOperation& operation);
   void Finish(PublishOperation& operation, CodeResult result);
 
   // publisher_flow.cc
@@ -86,7 +80,7 @@ class Publisher {
 
   const ClientOptions& options_;
   ClientWork& work_;
-  Queue queue_;
+  PublishNode queue_;
   std::size_t queued_bytes_ = 0;
   std::deque<PacketId> to_repeat_;
   std::size_t on_wire_ = 0;          // Unacknowledged on this connection.
@@ -95,7 +89,7 @@ class Publisher {
   OutgoingAliases aliases_;
   std::string aliased_properties_;  // Kept for its room.
   std::vector<Unwritten> in_buffer_, being_written_;
-  std::unordered_map<OperationId, Place> places_;
+  absl::flat_hash_map<OperationId, PublishNode::iterator> cancellable_;  // In the queue or in flight.
 };
 
 }  // namespace mqttrpc::mqtt

@@ -22,7 +22,7 @@ absl::Status Refusal(const PublishOperation& operation, ReasonCode code, Propert
 absl::StatusOr<PublishOperation*> Publisher::Find(PacketId packet_id, QoS qos, std::string_view answer) {
   Pending* pending = work_.in_flight.Find(packet_id);
   if (pending == nullptr) return nullptr;
-  auto* operation = std::get_if<PublishOperation>(pending);
+  auto* operation = As<PublishOperation>(pending);
   if (operation != nullptr && operation->message.qos == qos) return operation;
   return StatusFrom(ReasonCode::kProtocolError,
                     absl::StrCat(ToAbsl(answer), " for a packet that is no PUBLISH with QoS ", static_cast<int>(qos)));
@@ -95,7 +95,7 @@ void Publisher::SendPubRel(PacketId packet_id, ReasonCode code) {
 }
 
 void Publisher::Repeat(PacketId packet_id) {
-  auto& operation = std::get<PublishOperation>(*work_.in_flight.Find(packet_id));
+  PublishOperation& operation = *As<PublishOperation>(work_.in_flight.Find(packet_id));
   if (operation.released != 0) {  // MQTT-4.4.0-1, MQTT-4.3.3-5
     SendPubRel(packet_id, ReasonCode::kSuccess);
     return work_.Sent(packet_id, operation.sent_at);
@@ -130,7 +130,7 @@ void Publisher::OnConnectionLost() {
     unwritten->clear();
   }
   work_.in_flight.ForEach([](PacketId, Pending& pending) {
-    if (auto* operation = std::get_if<PublishOperation>(&pending)) {
+    if (auto* operation = As<PublishOperation>(&pending)) {
       operation->on_wire = false;
       operation->sent_at = kNever;
     }
@@ -143,21 +143,22 @@ void Publisher::OnSession(bool session_present) {
   aliases_.Reset(std::min(work_.limits.topic_alias_maximum, options_.outgoing_topic_aliases));
   std::vector<PacketId> unacknowledged;
   work_.in_flight.ForEach([&](PacketId packet_id, Pending& pending) {
-    if (std::holds_alternative<PublishOperation>(pending)) unacknowledged.push_back(packet_id);
+    if (As<PublishOperation>(&pending) != nullptr) unacknowledged.push_back(packet_id);
   });
   if (session_present) return RepeatInOrder(unacknowledged);
   // MQTT-3.2.2-5: that state is void. In front of the queue, in the old order.
-  Queue again;
+  PublishNode again;
   for (const PacketId packet_id : unacknowledged) {
-    PublishOperation operation = std::get<PublishOperation>(std::move(*work_.in_flight.Remove(packet_id)));
+    PublishNode node = std::get<PublishNode>(std::move(*work_.in_flight.Remove(packet_id)));
+    PublishOperation& operation = node.front();
     if (operation.released != 0) {  // The broker has it: as a new message it would arrive twice (MQTT-4.3.3-6).
       Finish(operation, operation.received_code);
       continue;
     }
     if (!operation.done) continue;  // Cancelled.
     queued_bytes_ += operation.bytes();
-    again.push_back(std::move(operation));
-    if (again.back().id != 0) places_[again.back().id] = Place{std::prev(again.end()), 0};
+    operation.packet_id = 0;
+    again.splice(again.end(), node);
   }
   in_flight_bytes_ = 0;
   queue_.splice(queue_.begin(), again);
@@ -167,7 +168,7 @@ void Publisher::OnSession(bool session_present) {
 // places of released messages come released messages (MQTT-4.6.0-1, MQTT-4.6.0-4).
 void Publisher::RepeatInOrder(const std::vector<PacketId>& unacknowledged) {
   const auto released = [&](PacketId packet_id) {
-    return std::get<PublishOperation>(*work_.in_flight.Find(packet_id)).released;
+    return As<PublishOperation>(work_.in_flight.Find(packet_id))->released;
   };
   std::vector<PacketId> releases;
   std::copy_if(unacknowledged.begin(), unacknowledged.end(), std::back_inserter(releases),
@@ -191,15 +192,12 @@ void Publisher::RepeatInOrder(const std::vector<PacketId>& unacknowledged) {
 
 bool Publisher::Cancel(OperationId id) {
   const absl::Status why = absl::CancelledError("publish cancelled");
-  if (const auto found = places_.find(id); found != places_.end()) {
-    const Place place = found->second;
-    if (place.packet_id != 0) {
-      // The id stays in use until its PUBACK, wherever that is.
-      Finish(std::get<PublishOperation>(*work_.in_flight.Find(place.packet_id)), why);
-    } else {
-      queued_bytes_ -= place.queued->bytes();
-      Finish(*place.queued, why);
-      queue_.erase(place.queued);
+  if (const auto found = cancellable_.find(id); found != cancellable_.end()) {
+    const PublishNode::iterator operation = found->second;
+    Finish(*operation, why);
+    if (operation->packet_id == 0) {  // Else the identifier stays in use until its PUBACK, wherever that is.
+      queued_bytes_ -= operation->bytes();
+      queue_.erase(operation);
     }
     return true;
   }
@@ -215,7 +213,7 @@ bool Publisher::Cancel(OperationId id) {
 
 void Publisher::CancelAll(const absl::Status& why) {
   work_.in_flight.ForEach([&](PacketId, Pending& pending) {
-    if (auto* operation = std::get_if<PublishOperation>(&pending)) Finish(*operation, why);
+    if (auto* operation = As<PublishOperation>(&pending)) Finish(*operation, why);
   });
   for (PublishOperation& operation : queue_) Finish(operation, why);
   queue_.clear();

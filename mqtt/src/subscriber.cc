@@ -118,7 +118,7 @@ Subscriber::Entry& Subscriber::EntryFor(const SubscribeOperation& operation) {
 bool Subscriber::Release(const std::string& topic_filter, PacketId answered) {
   std::shared_ptr<Handler> next;
   work_.in_flight.ForEach([&](PacketId packet_id, Pending& pending) {
-    const auto* subscribe = std::get_if<SubscribeOperation>(&pending);
+    const auto* subscribe = As<SubscribeOperation>(&pending);
     if (subscribe == nullptr || packet_id == answered || subscribe->subscription.topic_filter != topic_filter) return;
     if (subscribe->handler != nullptr) next = subscribe->handler;
   });
@@ -151,7 +151,7 @@ bool Subscriber::Send(SubscribeOperation& operation) {
     return true;
   }
   work_.Sent(*packet_id, operation.sent_at);
-  *work_.in_flight.Find(*packet_id) = std::move(operation);
+  *work_.in_flight.Find(*packet_id) = std::make_unique<SubscribeOperation>(std::move(operation));
   return true;
 }
 
@@ -167,7 +167,7 @@ bool Subscriber::Send(UnsubscribeOperation& operation) {
     return true;
   }
   work_.Sent(*packet_id, operation.sent_at);
-  *work_.in_flight.Find(*packet_id) = std::move(operation);
+  *work_.in_flight.Find(*packet_id) = std::make_unique<UnsubscribeOperation>(std::move(operation));
   return true;
 }
 
@@ -178,9 +178,9 @@ absl::Status Subscriber::OnSubAck(const SubAck& ack) {
     return StatusFrom(ReasonCode::kProtocolError, "SUBACK for another number of Topic Filters");
   }
   const ReasonCode code = ack.reason_codes.front();
-  if (const auto* again = std::get_if<Resubscription>(pending)) {
+  if (const auto* again = As<Resubscription>(pending)) {
     Resubscribed(*again, code, ack.properties);
-  } else if (auto* operation = std::get_if<SubscribeOperation>(pending)) {
+  } else if (auto* operation = As<SubscribeOperation>(pending)) {
     const std::string& topic_filter = operation->subscription.topic_filter;
     if (!IsError(code)) {
       Granted(*operation, ack.packet_id);
@@ -223,13 +223,13 @@ void Subscriber::TellLost(const std::string& topic_filter, absl::Status why) {
     return absl::StrCat("event=subscription_lost topic_filter=", Quoted(topic_filter),
                         " why=", Quoted(ToStd(why.message())));
   });
-  if (options_.subscription_lost) work_.events.emplace_back(SubscriptionLost{topic_filter, std::move(why)});
+  if (options_.subscription_lost) work_.events.emplace(SubscriptionLost{topic_filter, std::move(why)});
 }
 
 absl::Status Subscriber::OnUnsubAck(const UnsubAck& ack) {
   Pending* pending = work_.in_flight.Find(ack.packet_id);
   if (pending == nullptr) return absl::OkStatus();
-  auto* operation = std::get_if<UnsubscribeOperation>(pending);
+  auto* operation = As<UnsubscribeOperation>(pending);
   if (operation == nullptr)
     return StatusFrom(ReasonCode::kProtocolError, "UNSUBACK for a packet that is no UNSUBSCRIBE");
   if (ack.reason_codes.size() != 1) {
@@ -249,17 +249,17 @@ absl::Status Subscriber::OnUnsubAck(const UnsubAck& ack) {
 void Subscriber::OnConnectionLost() {
   std::vector<PacketId> unanswered;
   work_.in_flight.ForEach([&](PacketId packet_id, Pending& pending) {
-    if (!std::holds_alternative<PublishOperation>(pending)) unanswered.push_back(packet_id);
+    if (As<PublishOperation>(&pending) == nullptr) unanswered.push_back(packet_id);
   });
   // Requests are no part of the session: they start again, in their old order.
   std::list<Request> again;
   for (const PacketId packet_id : unanswered) {
     Pending pending = std::move(*work_.in_flight.Remove(packet_id));
-    if (auto* subscribe = std::get_if<SubscribeOperation>(&pending)) {
+    if (auto* subscribe = As<SubscribeOperation>(&pending)) {
       // The broker may have granted it, and so send messages before it is asked again:
       // the entry stays for them, unless nobody wants it any more.
       if (subscribe->done) again.emplace_back(std::move(*subscribe));
-    } else if (auto* unsubscribe = std::get_if<UnsubscribeOperation>(&pending)) {
+    } else if (auto* unsubscribe = As<UnsubscribeOperation>(&pending)) {
       if (unsubscribe->done) again.emplace_back(std::move(*unsubscribe));
     }
   }
@@ -279,7 +279,7 @@ void Subscriber::EraseUnwanted() {
     bool wanted = std::any_of(requests_.begin(), requests_.end(),
                               [&](const Request& request) { return asks(std::get_if<SubscribeOperation>(&request)); });
     work_.in_flight.ForEach(
-        [&](PacketId, Pending& pending) { wanted = wanted || asks(std::get_if<SubscribeOperation>(&pending)); });
+        [&](PacketId, Pending& pending) { wanted = wanted || asks(As<SubscribeOperation>(&pending)); });
     if (!wanted) unwanted.push_back(topic_filter);
   }
   for (const std::string& topic_filter : unwanted) Erase(topic_filter);
@@ -289,12 +289,12 @@ void Subscriber::OnSession(bool session_present) {
   for (auto& [topic_filter, entry] : entries_) {
     if (!session_present) entry.in_session = false;
     if (entry.in_session || !entry.granted) continue;
-    const std::optional<PacketId> packet_id = work_.in_flight.Add(Resubscription(topic_filter));
+    const std::optional<PacketId> packet_id = work_.in_flight.Add(std::make_unique<Resubscription>(topic_filter));
     const absl::Status status = packet_id.has_value()
                                     ? EncodeSubscribe(entry.subscription, entry.identifier, *packet_id)
                                     : absl::ResourceExhaustedError("no Packet Identifier is free");
     if (status.ok()) {
-      work_.Sent(*packet_id, std::get<Resubscription>(*work_.in_flight.Find(*packet_id)).sent_at);
+      work_.Sent(*packet_id, As<Resubscription>(work_.in_flight.Find(*packet_id))->sent_at);
       ++resubscriptions_;
       continue;
     }
@@ -316,13 +316,13 @@ bool Subscriber::Cancel(OperationId id) {
   }
   bool cancelled = false;
   work_.in_flight.ForEach([&](PacketId, Pending& pending) {
-    if (auto* subscribe = std::get_if<SubscribeOperation>(&pending); subscribe != nullptr && subscribe->id == id) {
+    if (auto* subscribe = As<SubscribeOperation>(&pending); subscribe != nullptr && subscribe->id == id) {
       cancelled = true;
       const auto found = entries_.find(subscribe->subscription.topic_filter);
       if (found != entries_.end() && found->second.handler == subscribe->handler) found->second.handler = nullptr;
       subscribe->handler = nullptr;
       work_.Finish(subscribe->done, absl::CancelledError("subscribe cancelled"));
-    } else if (auto* unsubscribe = std::get_if<UnsubscribeOperation>(&pending);
+    } else if (auto* unsubscribe = As<UnsubscribeOperation>(&pending);
                unsubscribe != nullptr && unsubscribe->id == id) {
       cancelled = true;
       work_.Finish(unsubscribe->done, absl::CancelledError("unsubscribe cancelled"));
@@ -341,7 +341,8 @@ void Subscriber::CancelAll(const absl::Status& why) {
 
 void Subscriber::Match(const Publish& publish, std::vector<std::shared_ptr<Handler>>& receivers) const {
   const auto take = [&](const Entry& entry) {
-    if (entry.handler == nullptr || !Matches(entry.match_filter, publish.topic_name)) return;
+    if (entry.handler == nullptr) return;
+    if (entry.match_filter != publish.topic_name && !Matches(entry.match_filter, publish.topic_name)) return;
     // Once, however often a broker names its identifier.
     if (std::find(receivers.begin(), receivers.end(), entry.handler) == receivers.end()) {
       receivers.push_back(entry.handler);
