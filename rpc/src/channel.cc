@@ -70,9 +70,13 @@ Channel::Impl::Turn::Turn(Impl& impl) : impl_(impl), lock_(impl.mutex_) { ++impl
 // The user's code runs when the state is consistent and the lock is free.
 Channel::Impl::Turn::~Turn() {
   if (--impl_.turns_ > 0) return;
-  std::vector<Ended> ended = std::exchange(impl_.ended_, {});
+  if (impl_.ended_.empty()) return;
+  std::vector<Ended> ended = std::exchange(impl_.ended_, std::exchange(impl_.spare_, {}));
   lock_.unlock();
   for (auto& [done, status] : ended) done(std::move(status));
+  ended.clear();
+  lock_.lock();
+  if (ended.capacity() <= kKeptEnds) impl_.spare_ = std::move(ended);
 }
 
 // --- Connection
@@ -127,7 +131,8 @@ void Channel::Impl::Start(std::shared_ptr<ChannelCall> call, asio::cancellation_
       });
     });
   }
-  asio::dispatch(executor_, [self = shared_from_this(), call = std::move(call)] { self->Begin(call); });
+  // At once if this is the client's executor.
+  executor_.execute([self = shared_from_this(), call = std::move(call)] { self->Begin(call); });
 }
 
 void Channel::Impl::Begin(const std::shared_ptr<ChannelCall>& call) {

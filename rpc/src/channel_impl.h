@@ -70,6 +70,8 @@ class Channel::Impl final : public CallShell, public std::enable_shared_from_thi
     Turn& operator=(const Turn&) = delete;
 
    private:
+    static constexpr std::size_t kKeptEnds = 256;
+
     Impl& impl_;
     std::unique_lock<std::recursive_mutex> lock_;
   };
@@ -96,10 +98,10 @@ class Channel::Impl final : public CallShell, public std::enable_shared_from_thi
   const Rpc1 codec_;
 
   std::recursive_mutex mutex_;
-  int turns_ = 0;  // Nested.
-  std::vector<Ended> ended_;
-  mqtt::Client* client_;  // Null after Close().
-  bool closing_ = false;  // Close() ends the calls: no new one may begin.
+  int turns_ = 0;                     // Nested.
+  std::vector<Ended> ended_, spare_;  // The second is empty, for its room.
+  mqtt::Client* client_;              // Null after Close().
+  bool closing_ = false;              // Close() ends the calls: no new one may begin.
   CallTable table_;
   std::unique_ptr<mqtt::StateWatch> watch_;
   std::unique_ptr<mqtt::Timer> timer_;

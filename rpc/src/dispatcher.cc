@@ -109,7 +109,7 @@ Dispatcher::Found Dispatcher::Find(const RequestIn& request) const {
 // In progress: nothing is said, since a plain caller would take anything for the answer.
 void Dispatcher::Duplicate(const ReplyCache::Entry& entry, mqtt::TimePoint now) {
   if (!entry.answer.has_value() || now >= entry.answer_until) return;
-  mqtt::Message again = *entry.answer;
+  mqtt::Message again = entry.answer->ToMessage();
   codec_.SetRemaining(again, TimeLeft(entry.answer_until, now));
   shell_.SendAnswer(std::move(again));
 }
@@ -155,15 +155,15 @@ void Dispatcher::Refuse(const RequestIn& request, absl::Status why, mqtt::QoS qo
   shell_.SendAnswer(codec_.EncodeResponse(head, answer.payload));
 }
 
-void Dispatcher::HandlerEnded(ServerCall::State& call, const Answer& answer, mqtt::TimePoint now) {
+void Dispatcher::HandlerEnded(ServerCall::State& call, Answer answer, mqtt::TimePoint now) {
   Forget(call);
-  if (!call.answered) GiveAnswer(call, answer, now);
+  if (!call.answered) GiveAnswer(call, std::move(answer), now);
 }
 
 void Dispatcher::HandlerLost(ServerCall::State& call) {
   if (!call.linked()) return;
   Forget(call);
-  if (call.entry != nullptr) cache_.Finish(*std::exchange(call.entry, nullptr), std::nullopt);
+  if (call.entry != nullptr) cache_.FinishUnanswered(*std::exchange(call.entry, nullptr));
 }
 
 void Dispatcher::ForgetAll() {
@@ -178,20 +178,20 @@ void Dispatcher::Forget(ServerCall::State& call) {
 }
 
 // The call's one answer: sent if somebody still waits for it, and kept for duplicates.
-void Dispatcher::GiveAnswer(ServerCall::State& call, const Answer& answer, mqtt::TimePoint now) {
+void Dispatcher::GiveAnswer(ServerCall::State& call, Answer answer, mqtt::TimePoint now) {
   call.answered = true;
   ReplyCache::Entry* entry = std::exchange(call.entry, nullptr);
   if (answer.details_lost) {
     Log(LogLevel::kWarning, "details_lost", call.method(), "JSON cannot say a detail whose type is not linked in");
   }
   if (call.one_way() || call.deadline() <= now) {
-    if (entry != nullptr) cache_.Finish(*entry, std::nullopt);
+    if (entry != nullptr) cache_.FinishUnanswered(*entry);
     return;
   }
   ResponseOut head = call.ResponseHead(TimeLeft(call.deadline(), now));
   head.status = &answer.status;
   head.metadata = &answer.metadata;
-  mqtt::Message message = codec_.EncodeResponse(head, answer.payload);
+  mqtt::Message message = codec_.EncodeResponse(head, std::move(answer.payload));
   if (const std::size_t size = PacketSize(message); size > maximum_packet_size_) {
     const Answer instead = AnswerFor(
         absl::ResourceExhaustedError(absl::StrCat("answer is ", size, " bytes; broker takes ", maximum_packet_size_)),
@@ -212,7 +212,7 @@ void Dispatcher::CancelAll(const absl::Status& why, mqtt::TimePoint now) {
   for (const auto& call : calls) {
     if (!call->answered && !why.ok()) GiveAnswer(*call, AnswerFor(why, call->content_type()), now);
     call->answered = true;
-    if (call->entry != nullptr) cache_.Finish(*std::exchange(call->entry, nullptr), std::nullopt);
+    if (call->entry != nullptr) cache_.FinishUnanswered(*std::exchange(call->entry, nullptr));
     call->Cancel();
   }
 }
@@ -223,7 +223,7 @@ void Dispatcher::TimeIs(mqtt::TimePoint now) {
     const auto call = static_cast<ServerCall::State&>(*due).weak_from_this().lock();
     if (call == nullptr) continue;
     call->answered = true;
-    if (call->entry != nullptr) cache_.Finish(*std::exchange(call->entry, nullptr), std::nullopt);
+    if (call->entry != nullptr) cache_.FinishUnanswered(*std::exchange(call->entry, nullptr));
     call->Cancel();
   }
 }

@@ -27,7 +27,7 @@ class DispatcherShell {
   virtual void SendAnswer(mqtt::Message message) = 0;
   // How many of them the broker has not acknowledged.
   virtual std::size_t answers_under_way() const { return 0; }
-  virtual HandlerPlace PlaceForHandler() = 0;
+  virtual std::shared_ptr<const HandlerPlace> PlaceForHandler() = 0;
   // Runs it there; before it returns if the place does not hop.
   virtual void RunHandler(Service& service, std::size_t method, std::shared_ptr<ServerCall::State> call) = 0;
 
@@ -56,7 +56,7 @@ class Dispatcher {
   void StartDraining() { draining_ = true; }
 
   void Arrived(const mqtt::MessageView& message, mqtt::TimePoint now);
-  void HandlerEnded(ServerCall::State& call, const Answer& answer, mqtt::TimePoint now);
+  void HandlerEnded(ServerCall::State& call, Answer answer, mqtt::TimePoint now);
   void HandlerLost(ServerCall::State& call);
 
   // Cancels every handler; those that still owe an answer give `why`, or none if it is OK.
@@ -82,7 +82,7 @@ class Dispatcher {
   void Duplicate(const ReplyCache::Entry& entry, mqtt::TimePoint now);
   void Admit(RequestIn request, std::string_view payload, const Found& found, mqtt::TimePoint deadline);
   void Refuse(const RequestIn& request, absl::Status why, mqtt::QoS qos, std::chrono::milliseconds remaining);
-  void GiveAnswer(ServerCall::State& call, const Answer& answer, mqtt::TimePoint now);
+  void GiveAnswer(ServerCall::State& call, Answer answer, mqtt::TimePoint now);
   void Forget(ServerCall::State& call);
   void Log(mqtt::LogLevel level, std::string_view event, std::string_view topic_name, std::string_view why) const;
 

@@ -7,15 +7,26 @@ namespace mqttrpc {
 namespace {
 
 std::size_t BytesOf(const ReplyCache::Entry& entry) {
-  std::size_t bytes = sizeof(entry) + entry.key.capacity();
-  if (entry.answer.has_value()) {
-    bytes += entry.answer->topic_name.capacity() + entry.answer->payload.capacity() +
-             entry.answer->properties.view().size_bytes();
-  }
-  return bytes;
+  return sizeof(entry) + entry.key.capacity() + (entry.answer.has_value() ? entry.answer->bytes() : 0);
 }
 
 }  // namespace
+
+KeptAnswer::KeptAnswer(const mqtt::Message& message)
+    : topic_bytes_(message.topic_name.size()), payload_bytes_(message.payload.size()), qos_(message.qos) {
+  const std::string_view properties = message.properties.view().wire_bytes();
+  bytes_.reserve(topic_bytes_ + payload_bytes_ + properties.size());
+  bytes_.append(message.topic_name).append(message.payload).append(properties);
+}
+
+mqtt::Message KeptAnswer::ToMessage() const {
+  const std::string_view bytes = bytes_;
+  mqtt::Message message(std::string(bytes.substr(0, topic_bytes_)),
+                        std::string(bytes.substr(topic_bytes_, payload_bytes_)), qos_);
+  message.properties =
+      mqtt::Properties(mqtt::PropertiesView::FromCheckedBytes(bytes.substr(topic_bytes_ + payload_bytes_)));
+  return message;
+}
 
 ReplyCache::~ReplyCache() {
   for (const auto& entry : entries_) {
@@ -39,10 +50,16 @@ ReplyCache::Entry& ReplyCache::Begin(std::string_view caller, std::string_view c
   return **entries_.insert(std::move(entry)).first;
 }
 
-void ReplyCache::Finish(Entry& entry, std::optional<mqtt::Message> answer) {
+void ReplyCache::Finish(Entry& entry, const mqtt::Message& answer) {
+  entry.answer.emplace(answer);
+  Keep(entry);
+}
+
+void ReplyCache::FinishUnanswered(Entry& entry) { Keep(entry); }
+
+void ReplyCache::Keep(Entry& entry) {
   entry.running = nullptr;
   entry.finished = true;
-  entry.answer = std::move(answer);
   entry.bytes = BytesOf(entry);
   if (entry.bytes > maximum_bytes_) {  // Remember at least that it ran.
     entry.answer.reset();

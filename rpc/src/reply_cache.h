@@ -17,6 +17,20 @@
 
 namespace mqttrpc {
 
+// An answer as it was sent, in one piece of memory: thousands are kept.
+class KeptAnswer {
+ public:
+  explicit KeptAnswer(const mqtt::Message& message);
+  mqtt::Message ToMessage() const;
+  std::size_t bytes() const { return bytes_.capacity(); }
+
+ private:
+  std::string bytes_;  // Topic Name, payload, properties.
+  std::size_t topic_bytes_;
+  std::size_t payload_bytes_;
+  mqtt::QoS qos_;
+};
+
 // Keeps each finished request until its deadline and 60 s more, and at most
 // `maximum_bytes` of them. They go in the order in which they finished, so one may stay
 // longer behind another whose deadline is later: thousands come and go each second, and a
@@ -32,8 +46,8 @@ class ReplyCache {
     std::size_t caller_size = 0;
     ServerCall::State* running = nullptr;  // What serves it, until it is finished.
     bool finished = false;
-    mqtt::TimePoint answer_until{};       // The call's deadline.
-    std::optional<mqtt::Message> answer;  // Empty: there is none to give.
+    mqtt::TimePoint answer_until{};    // The call's deadline.
+    std::optional<KeptAnswer> answer;  // Empty: there is none to give.
     std::size_t bytes = 0;
   };
 
@@ -49,8 +63,9 @@ class ReplyCache {
   Entry& Begin(std::string_view caller, std::string_view correlation_data, mqtt::TimePoint deadline,
                ServerCall::State* running);
 
-  // `answer`: what a duplicate gets, if anything. `entry` may be gone afterwards.
-  void Finish(Entry& entry, std::optional<mqtt::Message> answer);
+  // `answer`: what a duplicate gets. `entry` may be gone afterwards.
+  void Finish(Entry& entry, const mqtt::Message& answer);
+  void FinishUnanswered(Entry& entry);
 
   // Drops what is over.
   void TimeIs(mqtt::TimePoint now);
@@ -86,6 +101,7 @@ class ReplyCache {
     }
   };
 
+  void Keep(Entry& entry);
   void Drop(Entry& entry);
 
   const std::size_t maximum_bytes_;

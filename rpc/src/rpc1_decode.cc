@@ -81,6 +81,7 @@ Heading ReadHeading(const mqtt::PropertiesView& properties) {
 
 // Media types compare without case; parameters ("; charset=utf-8") say nothing here.
 bool IsMediaType(std::string_view value, std::string_view type) {
+  if (value == type) return true;
   value = value.substr(0, value.find(';'));
   while (value.ends_with(' ')) value.remove_suffix(1);
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };

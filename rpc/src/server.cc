@@ -303,12 +303,14 @@ void Server::Impl::AnswerSent(const absl::StatusOr<ReasonCode>& result) {
   CheckDrained();
 }
 
-HandlerPlace Server::Impl::PlaceForHandler() {
-  HandlerPlace place;
-  place.sink = weak_from_this();
-  place.home = executor_;
-  place.hop = static_cast<bool>(options_.handler_executor);
-  place.executor = place.hop ? asio::any_io_executor(asio::make_strand(options_.handler_executor)) : executor_;
+std::shared_ptr<const HandlerPlace> Server::Impl::PlaceForHandler() {
+  if (home_place_ != nullptr) return home_place_;
+  auto place = std::make_shared<HandlerPlace>();
+  place->sink = weak_from_this();
+  place->home = executor_;
+  place->hop = static_cast<bool>(options_.handler_executor);
+  place->executor = place->hop ? asio::any_io_executor(asio::make_strand(options_.handler_executor)) : executor_;
+  if (!place->hop) home_place_ = place;
   return place;
 }
 
@@ -333,9 +335,9 @@ void Server::Impl::RunHandler(Service& service, std::size_t method, std::shared_
   });
 }
 
-void Server::Impl::HandlerEnded(ServerCall::State& call, const Answer& answer) {
+void Server::Impl::HandlerEnded(ServerCall::State& call, Answer answer) {
   const Lock lock(mutex_);
-  dispatcher_.HandlerEnded(call, answer, Now());
+  dispatcher_.HandlerEnded(call, std::move(answer), Now());
   CheckDrained();
 }
 

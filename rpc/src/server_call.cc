@@ -39,8 +39,8 @@ Answer AnswerFor(const absl::Status& status, ContentType content_type) {
   return answer;
 }
 
-ServerCall::State::State(HandlerPlace place, RequestIn&& request, std::string_view payload, const MethodInfo& method,
-                         std::string_view instance, mqtt::TimePoint deadline)
+ServerCall::State::State(std::shared_ptr<const HandlerPlace> place, RequestIn&& request, std::string_view payload,
+                         const MethodInfo& method, std::string_view instance, mqtt::TimePoint deadline)
     : place_(std::move(place)),
       method_(method),
       names_(JoinNames(request, instance)),
@@ -61,14 +61,14 @@ ServerCall::State::State(HandlerPlace place, RequestIn&& request, std::string_vi
   inbox_ = take(request.inbox.size());
   correlation_data_ = take(request.correlation_data.value_or("").size());
   instance_ = rest;
-  if (place_.hop) OwnPayload();
+  if (place_->hop) OwnPayload();
 }
 
 ServerCall::State::~State() {
   // Elsewhere than at home only the server may tell, under its lock; one that is
   // gone has forgotten us before.
-  if (!place_.hop && !linked()) return;
-  if (const auto sink = place_.sink.lock()) sink->HandlerLost(*this);
+  if (!place_->hop && !linked()) return;
+  if (const auto sink = place_->sink.lock()) sink->HandlerLost(*this);
 }
 
 void ServerCall::State::OwnPayload() {
@@ -107,7 +107,7 @@ void ServerCall::State::Cancel() {
   const std::lock_guard lock(mutex_);
   if (finished_ || cancelled_.exchange(true, std::memory_order_acq_rel)) return;
   if (spawned_) {
-    asio::dispatch(place_.executor, [self = shared_from_this()] { self->CancelOnExecutor(); });
+    asio::dispatch(place_->executor, [self = shared_from_this()] { self->CancelOnExecutor(); });
   } else if (on_cancel_) {
     then = std::exchange(on_cancel_, nullptr);
     then();
@@ -161,12 +161,12 @@ void ServerCall::State::Finish(const absl::Status& status, const google::protobu
 }
 
 void ServerCall::State::Deliver(Answer answer) {
-  if (!place_.hop) {
-    if (const auto sink = place_.sink.lock()) sink->HandlerEnded(*this, answer);
+  if (!place_->hop) {
+    if (const auto sink = place_->sink.lock()) sink->HandlerEnded(*this, std::move(answer));
     return;
   }
-  asio::post(place_.home, [self = shared_from_this(), answer = std::move(answer)] {
-    if (const auto sink = self->place_.sink.lock()) sink->HandlerEnded(*self, answer);
+  asio::post(place_->home, [self = shared_from_this(), answer = std::move(answer)]() mutable {
+    if (const auto sink = self->place_->sink.lock()) sink->HandlerEnded(*self, std::move(answer));
   });
 }
 
@@ -189,7 +189,7 @@ void ServerCall::State::Spawn(asio::awaitable<void> body) {
     spawned_ = true;
   }
   const auto self = shared_from_this();
-  asio::co_spawn(place_.executor, Root(std::move(body)),
+  asio::co_spawn(place_->executor, Root(std::move(body)),
                  asio::bind_cancellation_slot(signal_.slot(), [self](std::exception_ptr exception) {
                    if (exception) self->FinishWithException(exception);
                  }));

@@ -39,7 +39,7 @@ Answer AnswerFor(const absl::Status& status, ContentType content_type);
 class AnswerSink {
  public:
   // On the client's executor; once per call that was handed to a handler.
-  virtual void HandlerEnded(ServerCall::State& call, const Answer& answer) = 0;
+  virtual void HandlerEnded(ServerCall::State& call, Answer answer) = 0;
 
   // Any thread: a call that never ended, since its executor is gone.
   virtual void HandlerLost(ServerCall::State& call) = 0;
@@ -64,8 +64,8 @@ class ServerCall::State final : public ServerContext,
                                 public std::enable_shared_from_this<State> {
  public:
   // Borrows `payload` until OwnPayload(), unless the place hops.
-  State(HandlerPlace place, RequestIn&& request, std::string_view payload, const MethodInfo& method,
-        std::string_view instance, mqtt::TimePoint deadline);
+  State(std::shared_ptr<const HandlerPlace> place, RequestIn&& request, std::string_view payload,
+        const MethodInfo& method, std::string_view instance, mqtt::TimePoint deadline);
   ~State() override;
 
   // For the handler.
@@ -79,7 +79,7 @@ class ServerCall::State final : public ServerContext,
   bool cancelled() const override { return cancelled_.load(std::memory_order_acquire); }
   void OnCancel(absl::AnyInvocable<void()> then) override;
   Metadata& reply_metadata() override { return reply_metadata_; }
-  asio::any_io_executor executor() const override { return place_.executor; }
+  asio::any_io_executor executor() const override { return place_->executor; }
 
   bool ReadRequest(google::protobuf::Message& request);
   void Finish(const absl::Status& status, const google::protobuf::Message* reply);
@@ -102,7 +102,7 @@ class ServerCall::State final : public ServerContext,
   void CancelOnExecutor();
   void Deliver(Answer answer);
 
-  const HandlerPlace place_;
+  const std::shared_ptr<const HandlerPlace> place_;
   const MethodInfo& method_;
   const std::string names_;  // What the views below point into.
   std::string_view service_, caller_, inbox_, correlation_data_, instance_;

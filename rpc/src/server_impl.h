@@ -37,11 +37,11 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   // DispatcherShell
   void SendAnswer(mqtt::Message message) override;
   std::size_t answers_under_way() const override { return answers_under_way_; }
-  HandlerPlace PlaceForHandler() override;
+  std::shared_ptr<const HandlerPlace> PlaceForHandler() override;
   void RunHandler(Service& service, std::size_t method, std::shared_ptr<ServerCall::State> call) override;
 
   // AnswerSink
-  void HandlerEnded(ServerCall::State& call, const Answer& answer) override;
+  void HandlerEnded(ServerCall::State& call, Answer answer) override;
   void HandlerLost(ServerCall::State& call) override;
 
  private:
@@ -80,6 +80,7 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   mutable std::recursive_mutex mutex_;
   mqtt::Client* client_;  // Null after Close().
   Dispatcher dispatcher_;
+  std::shared_ptr<const HandlerPlace> home_place_;  // All handlers' if none hops; made with the first.
   Phase phase_ = Phase::kNew;
   std::unique_ptr<mqtt::StateWatch> watch_;
   std::unique_ptr<mqtt::Timer> timer_;

@@ -38,8 +38,8 @@ class DispatcherTest : public testing::Test, public DispatcherShell {
   // So that calls find their way back, as to a server.
   struct Sink final : AnswerSink {
     explicit Sink(DispatcherTest& test_in) : test(test_in) {}
-    void HandlerEnded(ServerCall::State& call, const Answer& answer) override {
-      test.dispatcher_->HandlerEnded(call, answer, test.now_);
+    void HandlerEnded(ServerCall::State& call, Answer answer) override {
+      test.dispatcher_->HandlerEnded(call, std::move(answer), test.now_);
     }
     void HandlerLost(ServerCall::State& call) override { test.dispatcher_->HandlerLost(call); }
     DispatcherTest& test;
@@ -56,10 +56,10 @@ class DispatcherTest : public testing::Test, public DispatcherShell {
   void TearDown() override { open_.clear(); }
 
   void SendAnswer(mqtt::Message message) override { answers_.push_back(std::move(message)); }
-  HandlerPlace PlaceForHandler() override {
-    HandlerPlace place;
-    place.sink = sink_;
-    place.home = place.executor = io_.get_executor();
+  std::shared_ptr<const HandlerPlace> PlaceForHandler() override {
+    auto place = std::make_shared<HandlerPlace>();
+    place->sink = sink_;
+    place->home = place->executor = io_.get_executor();
     return place;
   }
   void RunHandler(Service& service, std::size_t method, std::shared_ptr<ServerCall::State> call) override {

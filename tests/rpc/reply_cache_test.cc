@@ -21,7 +21,7 @@ TEST(ReplyCacheTest, TellsNewFromRunningFromFinished) {
   cache.Finish(entry, SomeAnswer(10));
   ASSERT_NE(cache.Find("me", "1"), nullptr);
   EXPECT_TRUE(cache.Find("me", "1")->finished);
-  EXPECT_EQ(cache.Find("me", "1")->answer->payload, std::string(10, 'x'));
+  EXPECT_EQ(cache.Find("me", "1")->answer->ToMessage().payload, std::string(10, 'x'));
 }
 
 TEST(ReplyCacheTest, CallersDoNotMeet) {
