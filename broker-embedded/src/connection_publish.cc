@@ -28,6 +28,10 @@ constexpr std::size_t kFewUnreleased = 1024;
 constexpr std::size_t kWaitingAcks = 64;
 constexpr std::size_t kWaitingAcksPart = 4;
 
+// How many do not wait after one did in vain: its sender waits for nothing else, or answers
+// take long.
+constexpr unsigned kAcksAtOnce = 64;
+
 }  // namespace
 
 absl::Status ServerConnection::CheckPublish(const mqtt::Publish& publish) const {
@@ -60,12 +64,17 @@ absl::Status ServerConnection::CheckQuota() const {
 // Whether the client is about to be sent something else that its PUBACK can go with: to a
 // request the answer (4.10), to one who answers the next request. It saves a write here and
 // a wake-up there. Bad news is told at once.
-bool ServerConnection::AckCanWait(const mqtt::Publish& publish, ReasonCode code) const {
+bool ServerConnection::AckCanWait(const mqtt::Publish& publish, ReasonCode code) {
   const std::size_t most = std::min<std::size_t>(kWaitingAcks, core_.options.receive_maximum / kWaitingAcksPart);
   if (code != ReasonCode::kSuccess || writer_.unsent_pub_acks() >= most) return false;
-  if (publish.properties.Has(mqtt::PropertyId::kResponseTopic)) return true;
-  return writer_.sent_request() && publish.properties.Has(mqtt::PropertyId::kCorrelationData);
+  const bool expects = publish.properties.Has(mqtt::PropertyId::kResponseTopic) ||
+                       (writer_.sent_request() && publish.properties.Has(mqtt::PropertyId::kCorrelationData));
+  if (!expects || acks_at_once_ == 0) return expects;
+  --acks_at_once_;
+  return false;
 }
+
+void ServerConnection::OnWaitedInVain() { acks_at_once_ = kAcksAtOnce; }
 
 absl::Status ServerConnection::OnPacket(const mqtt::Publish& publish, mqtt::TimePoint now) {
   if (absl::Status status = CheckPublish(publish); !status.ok()) return status;
@@ -160,7 +169,9 @@ absl::Status ServerConnection::AfterAck(Outbox::Known known, std::string_view pa
     session_->outbox().OnProgress(core_.now);
     core_.work += session_->shares().size();
     if (!session_->shares().empty()) core_.router.Refill(*session_);
-    waker_.Wake();  // The window has room (MQTT-3.3.4-9).
+    // The window has room (MQTT-3.3.4-9). If nothing wants it, our own packets that can wait
+    // are not to be written for it.
+    if (session_->outbox().has_work() || !session_->retained_scans().empty()) waker_.Wake();
     return absl::OkStatus();
   }
   if (known == Outbox::Known::kMisplaced) {

@@ -48,6 +48,7 @@ bool Link::Flush(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& g
   awake_ = false;
   if (connection_.abandoned()) return false;
   connection_.Collect(now, gather);
+  if (!gather.empty()) patient_since = mqtt::kNever;
   if (!gather.empty() && transport_->Write(gather)) {
     Written();
     if (connection_.has_more_to_say()) Wake();

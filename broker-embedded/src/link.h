@@ -66,8 +66,9 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::Wak
   std::uint64_t serial = 0;  // In the order they came.
   std::size_t index = 0;     // Among its links.
   bool paused = false;
-  bool patient = false;        // Among those to Wake() soon.
-  std::optional<Place> place;  // Among those to Continue().
+  bool patient = false;                          // Among those to Wake() soon.
+  mqtt::TimePoint patient_since = mqtt::kNever;  // kNever: it has written since.
+  std::optional<Place> place;                    // Among those to Continue().
 
   // mqtt::Transport::Handler:
   void OnBytes(std::span<const std::byte> bytes) override;

@@ -73,6 +73,10 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   // Whether Collect() may find something now that the last write is over.
   bool has_more_to_say() const;
 
+  // Its acknowledgements have waited for company and must go now. For a while the next ones
+  // do not wait.
+  void OnWaitedInVain();
+
   // Ends it from our side: DISCONNECT with `code` if the client was accepted.
   void Disconnect(mqtt::ReasonCode code, std::string_view reason, mqtt::TimePoint now);
 
@@ -147,7 +151,7 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   absl::Status OnPacket(const mqtt::PubComp& complete, mqtt::TimePoint now);
   absl::Status CheckPublish(const mqtt::Publish& publish) const;
   absl::Status CheckQuota() const;
-  bool AckCanWait(const mqtt::Publish& publish, mqtt::ReasonCode code) const;
+  bool AckCanWait(const mqtt::Publish& publish, mqtt::ReasonCode code);
   absl::Status ResolveTopic(const mqtt::Publish& publish, std::string_view& topic_name);
   mqtt::ReasonCode Route(const mqtt::Publish& publish, std::string_view topic_name, mqtt::TimePoint now);
   absl::Status AfterAck(Outbox::Known known, std::string_view packet, mqtt::PacketId packet_id);
@@ -190,6 +194,7 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   const mqtt::TimePoint began_at_;
   mqtt::TimePoint last_packet_at_;  // Or the beginning, or the end, by state.
   std::uint64_t publishes_received_ = 0;
+  unsigned acks_at_once_ = 0;  // So many do not wait.
 };
 
 template <typename PacketT>

@@ -19,9 +19,9 @@ using mqtt::ReasonCode;
 // among what it says.
 constexpr std::chrono::milliseconds kLongestPause{100};
 
-// How long an acknowledgement waits for something to go with: many times what an answer
-// takes here, and nothing beside what a network does.
-constexpr std::chrono::milliseconds kPatience{1};
+// How long an acknowledgement waits for something to go with. Not shorter: under load the
+// timer costs as much as the writes it is to save.
+constexpr std::chrono::milliseconds kPatience{10};
 
 // How many turns Stop() waits for writes under way. Those of clients that read
 // end within a few; the others would never.
@@ -150,22 +150,38 @@ void Shard::OnAwake(Link& link) {
   });
 }
 
-// One timer for all, and none while nobody waits. A link that is flushed meanwhile stays on
-// the list: then the timer finds that it has nothing to say.
+// One timer for all, and none while nobody waits. A link that has written meanwhile stays
+// on the list until the timer comes to it.
 void Shard::OnPatient(Link& link) {
+  if (link.patient_since == mqtt::kNever) link.patient_since = Now();
   if (std::exchange(link.patient, true)) return;
   patient_.push_back(&link);
-  if (patient_.size() > 1 || stopped()) return;
+  if (patient_.size() == 1) ArmPatience(link.patient_since + kPatience);
+}
+
+void Shard::ArmPatience(mqtt::TimePoint until) {
+  if (stopped()) return;
   if (patience_timer_ == nullptr) patience_timer_ = core_.options.environment.clock->NewTimer(executor_);
-  patience_timer_->Arm(Now() + kPatience, [this] { WakePatient(); });
+  patience_timer_->Arm(until, [this] { WakePatient(); });
 }
 
 void Shard::WakePatient() {
-  for (Link* link : patient_) {
+  const mqtt::TimePoint now = Now();
+  mqtt::TimePoint next = mqtt::kNever;
+  std::erase_if(patient_, [&](Link* link) {
+    const bool waits = link->patient_since != mqtt::kNever;
+    if (waits && link->patient_since + kPatience > now) {
+      next = std::min(next, link->patient_since + kPatience);
+      return false;
+    }
     link->patient = false;
-    if (link->connection().has_more_to_say()) link->Wake();
-  }
-  patient_.clear();
+    if (waits) {
+      link->connection().OnWaitedInVain();
+      link->Wake();
+    }
+    return true;
+  });
+  if (next != mqtt::kNever) ArmPatience(next);
 }
 
 void Shard::Flush() {

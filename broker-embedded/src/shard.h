@@ -74,6 +74,7 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   void Schedule(Link& link);
   void ArmTimer();
   void OnTimer();
+  void ArmPatience(mqtt::TimePoint until);
   void WakePatient();
   void ResumeAll();
   std::uint64_t RankOf(const ServerConnection& connection) const;

@@ -254,7 +254,7 @@ TEST_F(FailureTest, DrainLetsHandlersEndAndRefusesTheRest) {
   EXPECT_EQ((*late)->status().code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(OutcomeOf((*late)->status()), Outcome::kNotExecuted);
   AnswerOpenCall();
-  clock_.Advance(milliseconds(1));  // The broker's acknowledgement may wait for so long.
+  clock_.Advance(milliseconds(10));  // The broker's acknowledgement may wait for so long.
   ASSERT_TRUE(stopped.has_value());
   EXPECT_TRUE(stopped->ok()) << *stopped;
   EXPECT_EQ(service_.calls, 1);
