@@ -7,7 +7,8 @@ namespace mqttrpc {
 namespace {
 
 std::size_t BytesOf(const ReplyCache::Entry& entry) {
-  return sizeof(entry) + entry.key.capacity() + (entry.answer.has_value() ? entry.answer->bytes() : 0);
+  const bool fits = entry.key.capacity() <= decltype(entry.key)().capacity();
+  return sizeof(entry) + (fits ? 0 : entry.key.capacity()) + (entry.answer.has_value() ? entry.answer->bytes() : 0);
 }
 
 }  // namespace
@@ -29,25 +30,26 @@ mqtt::Message KeptAnswer::ToMessage() const {
 }
 
 ReplyCache::~ReplyCache() {
-  for (const auto& entry : entries_) {
-    LinkedList<Entry>::Remove(*entry);
-  }
+  for (const Slot& slot : entries_) LinkedList<Entry>::Remove(*slot.entry);
 }
 
 ReplyCache::Entry* ReplyCache::Find(std::string_view caller, std::string_view correlation_data) const {
   const auto found = entries_.find(Key{caller, correlation_data});
-  return found == entries_.end() ? nullptr : found->get();
+  return found == entries_.end() ? nullptr : found->entry.get();
 }
 
 ReplyCache::Entry& ReplyCache::Begin(std::string_view caller, std::string_view correlation_data,
                                      mqtt::TimePoint deadline, ServerCall::State* running) {
   auto entry = std::make_unique<Entry>();
   entry->key.reserve(caller.size() + correlation_data.size());
-  entry->key.append(caller).append(correlation_data);
+  entry->key.insert(entry->key.end(), caller.begin(), caller.end());
+  entry->key.insert(entry->key.end(), correlation_data.begin(), correlation_data.end());
   entry->caller_size = caller.size();
+  entry->hash = Key(caller, correlation_data).hash;
   entry->running = running;
   entry->answer_until = deadline;
-  return **entries_.insert(std::move(entry)).first;
+  const std::size_t hash = entry->hash;
+  return *entries_.insert(Slot{hash, std::move(entry)}).first->entry;
 }
 
 void ReplyCache::Finish(Entry& entry, const mqtt::Message& answer) {
@@ -80,8 +82,7 @@ void ReplyCache::TimeIs(mqtt::TimePoint now) {
 void ReplyCache::Drop(Entry& entry) {
   bytes_ -= entry.bytes;
   LinkedList<Entry>::Remove(entry);
-  const std::string_view key = entry.key;
-  entries_.erase(entries_.find(Key{key.substr(0, entry.caller_size), key.substr(entry.caller_size)}));
+  entries_.erase(entries_.find(entry));
 }
 
 }  // namespace mqttrpc

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <absl/container/flat_hash_set.h>
+#include <absl/container/inlined_vector.h>
 #include <absl/hash/hash.h>
 
 #include "linked_list.h"
@@ -42,8 +43,12 @@ class ReplyCache {
 
   struct Entry : ListNode {
     Entry() = default;
-    std::string key;  // Caller, Correlation Data.
+    std::string_view caller() const { return {key.data(), caller_size}; }
+    std::string_view correlation_data() const { return {key.data() + caller_size, key.size() - caller_size}; }
+
+    absl::InlinedVector<char, 48> key;  // Caller, Correlation Data: those of ours fit.
     std::size_t caller_size = 0;
+    std::size_t hash = 0;
     ServerCall::State* running = nullptr;  // What serves it, until it is finished.
     bool finished = false;
     mqtt::TimePoint answer_until{};    // The call's deadline.
@@ -76,28 +81,34 @@ class ReplyCache {
  private:
   // A call's name, borrowed, so that looking up costs no allocation.
   struct Key {
+    Key(std::string_view caller_in, std::string_view correlation_data_in)
+        : caller(caller_in),
+          correlation_data(correlation_data_in),
+          hash(absl::HashOf(caller_in, correlation_data_in)) {}  // Seeded: peers choose both.
     std::string_view caller;
     std::string_view correlation_data;
-    bool operator==(const Key&) const = default;
+    std::size_t hash;
   };
-  static Key KeyOf(const Key& key) { return key; }
-  static Key KeyOf(const std::unique_ptr<Entry>& entry) {
-    const std::string_view key = entry->key;
-    return {key.substr(0, entry->caller_size), key.substr(entry->caller_size)};
-  }
+  // Knows its hash, so that neither growth nor the end of an old entry looks at entries
+  // that no processor's cache holds any more.
+  struct Slot {
+    std::size_t hash;
+    std::unique_ptr<Entry> entry;
+  };
   struct Hash {
     using is_transparent = void;
     template <typename T>
     std::size_t operator()(const T& item) const {
-      const Key key = KeyOf(item);
-      return absl::HashOf(key.caller, key.correlation_data);  // Seeded: peers choose both.
+      return item.hash;
     }
   };
   struct Equal {
     using is_transparent = void;
-    template <typename A, typename B>
-    bool operator()(const A& a, const B& b) const {
-      return KeyOf(a) == KeyOf(b);
+    bool operator()(const Slot& a, const Slot& b) const { return a.entry == b.entry; }
+    bool operator()(const Slot& slot, const Entry& entry) const { return slot.entry.get() == &entry; }
+    bool operator()(const Slot& slot, const Key& key) const {
+      return slot.hash == key.hash && slot.entry->caller() == key.caller &&
+             slot.entry->correlation_data() == key.correlation_data;
     }
   };
 
@@ -105,7 +116,7 @@ class ReplyCache {
   void Drop(Entry& entry);
 
   const std::size_t maximum_bytes_;
-  absl::flat_hash_set<std::unique_ptr<Entry>, Hash, Equal> entries_;
+  absl::flat_hash_set<Slot, Hash, Equal> entries_;
   LinkedList<Entry> finished_;  // The oldest first.
   std::size_t bytes_ = 0;
 };
