@@ -25,6 +25,9 @@ using asio::ip::tcp;
 // whole, broker and device each wait for the other instead of working side by side.
 constexpr std::size_t kScratchBytes = std::size_t{16} * 1024;
 
+// How often a stream that cannot be written to any more is read for its peer's last words.
+constexpr int kLastReads = 16;
+
 // One read buffer per thread, lent out for a turn: an idle stream owns none. A
 // nested event loop inside a callback finds none and makes its own.
 class Scratch {
@@ -134,8 +137,7 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
   std::string peer() const { return NameOf(peer_); }
 
   void OnReadable() override {
-    if (!WantsBytes()) return;
-    ReadAvailable();
+    (void)ReadAvailable();
     if (!WantsBytes()) return;
     Acknowledge();
     WaitReadable();
@@ -165,16 +167,22 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
 
   void WaitReadable() { socket_->AwaitReadable(shared_from_this()); }
 
-  void ReadAvailable() {
-    if (!WantsBytes()) return;
+  // Whether there may be more.
+  bool ReadAvailable() {
+    if (!WantsBytes()) return false;
     Scratch scratch;
     const std::size_t room = lingering_ ? kScratchBytes : std::min(handler_->MaximumRead(), kScratchBytes);
     const ssize_t got = Uninterrupted([&] { return recv(socket_->descriptor(), scratch.data(), room, 0); });
     const int error = got < 0 ? errno : 0;
-    if (got < static_cast<ssize_t>(room)) socket_->OnDrained();
-    if (got < 0 && IsNotNow(error)) return;
-    if (got <= 0) return ReportClosed(error);
+    const bool drained = got < static_cast<ssize_t>(room);
+    if (drained) socket_->OnDrained();
+    if (got < 0 && IsNotNow(error)) return false;
+    if (got <= 0) {
+      ReportClosed(error);
+      return false;
+    }
     if (handler_ != nullptr) handler_->OnBytes(std::span(scratch.data(), static_cast<std::size_t>(got)));
+    return !drained;
   }
 
   // Sends nothing if an answer has just carried the acknowledgement.
@@ -225,7 +233,7 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
 
   // The peer's last words, e.g. why it disconnects us, may still lie unread.
   void WriteFailed() {
-    if (WantsBytes()) ReadAvailable();
+    for (int i = 0; i < kLastReads && ReadAvailable(); ++i) continue;
     ReportClosed(write_error_);
   }
 
