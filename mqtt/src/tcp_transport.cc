@@ -90,6 +90,7 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
   }
 
   bool Write(std::span<const std::span<const std::byte>> gather) {
+    answered_ = true;
     unwritten_.clear();
     next_unwritten_ = 0;
     if (gather.size() > kPiecesAtOnce) {
@@ -137,9 +138,10 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
   std::string peer() const { return NameOf(peer_); }
 
   void OnReadable() override {
+    answered_ = false;
     (void)ReadAvailable();
     if (!WantsBytes()) return;
-    Acknowledge();
+    if (!answered_) Acknowledge();  // Else what we sent carries the acknowledgement.
     WaitReadable();
   }
 
@@ -185,7 +187,6 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
     return !drained;
   }
 
-  // Sends nothing if an answer has just carried the acknowledgement.
   void Acknowledge() {
 #ifdef TCP_QUICKACK
     if (acks_ != TcpAcks::kAtOnce) return;
@@ -252,6 +253,7 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
   [[maybe_unused]] const TcpAcks acks_;
   Transport::Handler* handler_ = nullptr;  // Null: no callback may follow.
   bool paused_ = false;
+  bool answered_ = false;  // Since the last read.
   bool lingering_ = false;  // After Close().
   int write_error_ = 0;
   std::unique_ptr<Timer> linger_timer_;
