@@ -1,6 +1,8 @@
 #include "frame_buffer.h"
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 #include <absl/strings/str_cat.h>
 
@@ -11,6 +13,14 @@ namespace {
 
 // What a tail may take without need, in bytes.
 constexpr std::size_t kSlack = 256;
+
+// From here on a packet is worth reading to its own memory, once so much of it has arrived:
+// nobody gets that memory for a few bytes.
+constexpr std::size_t kLarge = std::size_t{32} * 1024;
+constexpr std::size_t kArrived = std::size_t{16} * 1024;
+
+// A rest so small comes with what follows it.
+constexpr std::size_t kSmallRest = std::size_t{4} * 1024;
 
 // A packet's fixed header; `size` is that of the whole packet.
 struct Header {
@@ -42,34 +52,71 @@ Frame FrameIn(std::string_view packet, const Header& header) {
 
 }  // namespace
 
-// Makes room for so many bytes in all: a quarter more than there was when it has to
-// grow, and not much more than needed. std::string doubles, and keeps what it has.
+// Makes room for so many bytes in all: a quarter more than there was when it has to grow, and
+// not much more than needed; but for a large packet all that it will need, if that is spare.
 void FrameBuffer::Reserve(std::size_t bytes) {
-  if (bytes <= tail_.capacity() && tail_.capacity() <= bytes + bytes / 2 + kSlack) return;
-  std::string other;
-  other.reserve(bytes <= tail_.capacity() ? bytes : std::max(bytes, tail_.size() + tail_.size() / 4));
-  other.append(tail_);
-  tail_.swap(other);
+  const std::size_t packet = LargePacketSize();
+  const std::size_t whole = packet == 0 ? 0 : in_front_ + packet;
+  const std::size_t most = std::max(bytes + bytes / 2 + kSlack, whole + whole / 4);
+  const std::size_t room = block_.size() - tail_begin_;
+  const bool well_placed = packet == 0 || tail_begin_ >= in_front_;
+  if (bytes <= room && block_.size() <= most && well_placed) return;
+  std::size_t grown = bytes <= room ? bytes : std::max(bytes, tail_bytes() + tail_bytes() / 4);
+  if (bytes <= packet) grown = std::min(grown, packet);
+  if (packet == 0) return Move(Block::Of(grown, nullptr), 0);
+  if (spares_ != nullptr && bytes <= packet) {
+    if (Block spare = spares_->Take(whole); !spare.empty()) return Move(std::move(spare), in_front_);
+  }
+  if (!block_.empty() && tail_begin_ == in_front_) return block_.Resize(in_front_ + grown);
+  Move(Block::Of(in_front_ + grown, spares_), in_front_);
 }
 
-std::size_t FrameBuffer::memory_bytes() const { return tail_.empty() ? 0 : tail_.capacity(); }
+void FrameBuffer::Move(Block to, std::size_t begin) {
+  const std::size_t size = tail_bytes();
+  if (size > 0) std::memcpy(to.data() + begin, tail().data(), size);
+  block_ = std::move(to);
+  tail_begin_ = begin;
+  tail_end_ = begin + size;
+}
+
+// Of the first packet here, if it is worth memory of its own; else 0.
+std::size_t FrameBuffer::LargePacketSize() const {
+  if (tail_bytes() + fed_.size() < kArrived) return 0;
+  const auto header = ParseHeader(tail_bytes() > 0 ? tail() : fed_);
+  return header.ok() && header->size >= kLarge && header->size <= maximum_packet_size_ ? header->size : 0;
+}
 
 void FrameBuffer::Clear() {
-  std::string().swap(tail_);  // An assignment would keep the memory.
-  tail_used_ = 0;
+  block_ = Block();
+  tail_begin_ = tail_end_ = 0;
   fed_ = {};
 }
 
+std::span<std::byte> FrameBuffer::Room() const {
+  const std::size_t packet = LargePacketSize();
+  if (packet < tail_bytes() + kSmallRest) return {};
+  const std::size_t size = std::min(packet - tail_bytes(), block_.size() - tail_end_);
+  return std::as_writable_bytes(std::span(block_.data() + tail_end_, size));
+}
+
 void FrameBuffer::Feed(std::span<const std::byte> bytes) {
+  const bool in_room = AsText(bytes).data() == block_.data() + tail_end_ && bytes.size() <= block_.size() - tail_end_;
+  if (in_room && fed_.empty()) {
+    tail_end_ += bytes.size();
+    return;
+  }
   Keep();
   fed_ = AsText(bytes);
+  if (tail_bytes() == 0) return;
   // All that Next() may append, so that it never moves frames it has given out.
-  if (!tail_.empty()) Reserve(tail_.size() + fed_.size());
+  const std::size_t all = tail_bytes() + fed_.size();
+  const std::size_t packet = LargePacketSize();
+  Reserve(packet < tail_bytes() ? all : std::min(all, packet));
 }
 
 absl::StatusOr<std::optional<Frame>> FrameBuffer::Next() {
-  const bool in_tail = tail_used_ < tail_.size();
-  const auto packet = [&] { return in_tail ? std::string_view(tail_).substr(tail_used_) : fed_; };
+  const bool in_tail = tail_bytes() > 0;
+  const auto packet = [&] { return in_tail ? tail() : fed_; };
   auto header = ParseHeader(packet());
   while (in_tail && header.ok() && header->size == 0 && !fed_.empty()) {
     MoveToTail(1);
@@ -85,32 +132,41 @@ absl::StatusOr<std::optional<Frame>> FrameBuffer::Next() {
   if (packet().size() < header->size) return std::nullopt;
   const Frame frame = FrameIn(packet(), *header);
   if (in_tail) {
-    tail_used_ += header->size;
+    tail_begin_ += header->size;
   } else {
     fed_.remove_prefix(header->size);
   }
   return frame;
 }
 
-// Moves that many fed bytes to the tail, or as many as there are.
+// Moves that many fed bytes to the tail, or as many as there are. There is room.
 void FrameBuffer::MoveToTail(std::size_t count) {
   const std::string_view moved = fed_.substr(0, count);
-  tail_.append(moved);
+  if (moved.empty()) return;
+  std::memcpy(block_.data() + tail_end_, moved.data(), moved.size());
+  tail_end_ += moved.size();
   fed_.remove_prefix(moved.size());
 }
 
 void FrameBuffer::Keep() {
-  const std::string_view rest = fed_;
   if (tail_bytes() == 0) {
-    Clear();
-  } else {
-    tail_.erase(0, tail_used_);
-    tail_used_ = 0;
+    block_ = Block();
+    tail_begin_ = tail_end_ = 0;
   }
-  fed_ = {};
-  if (tail_.empty() && rest.empty()) return;
-  Reserve(tail_.size() + rest.size());
-  tail_.append(rest);
+  const std::size_t all = tail_bytes() + fed_.size();
+  if (all == 0) return;
+  const std::size_t packet = LargePacketSize();
+  // Before Room() gets small it grows, a good piece at a time.
+  const bool grows = block_.size() - tail_begin_ < std::min(packet, all + all / 8);
+  Reserve(grows ? std::max(all, std::min(packet, all + all / 4)) : all);
+  MoveToTail(fed_.size());
+}
+
+Block FrameBuffer::TakeBlock(std::string_view part) {
+  const bool here = part.data() >= block_.data() && part.data() < block_.data() + tail_end_;
+  if (part.size() < kLarge / 2 || !here || tail_bytes() > 0) return {};
+  tail_begin_ = tail_end_ = 0;
+  return std::exchange(block_, Block());
 }
 
 }  // namespace mqttrpc::mqtt

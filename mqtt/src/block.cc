@@ -1,0 +1,84 @@
+#include "block.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+#include <new>
+#include <utility>
+
+namespace mqttrpc::mqtt {
+namespace {
+
+// For malloc's and realloc's.
+char* NotNull(void* memory) {
+  if (memory == nullptr) throw std::bad_alloc();
+  return static_cast<char*>(memory);
+}
+
+}  // namespace
+
+Block::Block(Block&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), spares_(other.spares_) {}
+
+Block& Block::operator=(Block&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  std::swap(spares_, other.spares_);
+  return *this;
+}
+
+Block::~Block() {
+  if (spares_ != nullptr) {
+    spares_->Give(data_, size_);
+  } else {
+    std::free(data_);
+  }
+}
+
+Block Block::Of(std::size_t bytes, SpareBlocks* spares) {
+  if (spares != nullptr) {
+    if (Block spare = spares->Take(bytes); !spare.empty()) return spare;
+  }
+  return {NotNull(std::malloc(bytes)), bytes, spares};
+}
+
+char* Block::Release() {
+  size_ = 0;
+  return std::exchange(data_, nullptr);
+}
+
+void Block::Resize(std::size_t bytes) {
+  data_ = NotNull(std::realloc(data_, bytes));  // Of large ones, malloc moves the pages and not the bytes.
+  size_ = bytes;
+}
+
+SpareBlocks::~SpareBlocks() {
+  for (const std::span<char> block : blocks_) std::free(block.data());
+}
+
+// The one that was used last: its bytes may still be in the processor's caches.
+Block SpareBlocks::Take(std::size_t bytes) {
+  if (bytes < kLeast) return {};
+  const auto fits = [bytes](std::span<char> block) {
+    return block.size() >= bytes && block.size() <= bytes + bytes / 4;
+  };
+  const auto found = std::find_if(blocks_.rbegin(), blocks_.rend(), fits);
+  if (found == blocks_.rend()) return {};
+  const std::span<char> block = *found;
+  blocks_.erase(std::next(found).base());
+  bytes_ -= block.size();
+  return {block.data(), block.size(), this};
+}
+
+void SpareBlocks::Give(char* data, std::size_t size) {
+  if (size < kLeast || size > most_) return std::free(data);
+  while (bytes_ + size > most_) {
+    bytes_ -= blocks_.front().size();
+    std::free(blocks_.front().data());
+    blocks_.erase(blocks_.begin());
+  }
+  blocks_.emplace_back(data, size);
+  bytes_ += size;
+}
+
+}  // namespace mqttrpc::mqtt

@@ -1,0 +1,84 @@
+#include "block.h"
+
+#include <cstring>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+namespace mqttrpc::mqtt {
+namespace {
+
+constexpr std::size_t kMiB = 1024 * 1024;
+
+TEST(BlockTest, KeepsItsBytesWhenItGrows) {
+  Block block = Block::Of(100, nullptr);
+  std::memset(block.data(), 'x', 100);
+  block.Resize(10 * kMiB);
+  EXPECT_EQ(block.size(), 10 * kMiB);
+  EXPECT_EQ(std::string(block.data(), 100), std::string(100, 'x'));
+  Block other = std::move(block);
+  EXPECT_TRUE(block.empty());  // NOLINT(bugprone-use-after-move): what it promises.
+  EXPECT_EQ(other.size(), 10 * kMiB);
+}
+
+TEST(SpareBlocksTest, GiveALargeBlockToTheNextWhoNeedsOne) {
+  SpareBlocks spares(10 * kMiB);
+  const char* memory = nullptr;
+  {
+    const Block first = Block::Of(kMiB, &spares);
+    memory = first.data();
+    EXPECT_EQ(spares.bytes(), 0u);
+  }
+  EXPECT_EQ(spares.bytes(), kMiB);
+  const Block next = Block::Of(kMiB - 1000, &spares);
+  EXPECT_EQ(next.data(), memory);
+  EXPECT_EQ(next.size(), kMiB);
+  EXPECT_EQ(spares.bytes(), 0u);
+}
+
+TEST(SpareBlocksTest, GiveNoBlockThatIsTooSmallOrMuchTooLarge) {
+  SpareBlocks spares(10 * kMiB);
+  {
+    const Block block = Block::Of(kMiB, &spares);
+  }
+  EXPECT_TRUE(spares.Take(kMiB + 1).empty());
+  EXPECT_TRUE(spares.Take(kMiB / 2).empty());
+  EXPECT_EQ(spares.bytes(), kMiB);
+}
+
+TEST(SpareBlocksTest, TakeBackWhatWasReleased) {
+  SpareBlocks spares(10 * kMiB);
+  Block block = Block::Of(kMiB, &spares);
+  const std::size_t size = block.size();
+  char* const memory = block.Release();
+  EXPECT_TRUE(block.empty());
+  spares.Give(memory, size);
+  EXPECT_EQ(spares.Take(kMiB).data(), memory);
+}
+
+TEST(SpareBlocksTest, KeepWhatCameLastWhenAllWouldBeTooMuch) {
+  SpareBlocks spares(4 * kMiB);
+  {
+    const Block old = Block::Of(kMiB, &spares);
+    const Block newer = Block::Of(3 * kMiB, &spares);
+    const Block newest = Block::Of(kMiB, &spares);  // Destroyed first, so it is the oldest of the spares.
+  }
+  EXPECT_LE(spares.bytes(), 4 * kMiB);
+  EXPECT_FALSE(spares.Take(3 * kMiB).empty());
+  {
+    const Block too_large = Block::Of(5 * kMiB, &spares);
+  }
+  EXPECT_LE(spares.bytes(), 4 * kMiB);
+  EXPECT_TRUE(spares.Take(5 * kMiB).empty());
+}
+
+TEST(SpareBlocksTest, KeepNoSmallOnes) {
+  SpareBlocks spares(kMiB);
+  {
+    const Block small = Block::Of(1000, &spares);
+  }
+  EXPECT_EQ(spares.bytes(), 0u);
+}
+
+}  // namespace
+}  // namespace mqttrpc::mqtt
