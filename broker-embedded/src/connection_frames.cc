@@ -29,6 +29,9 @@ constexpr std::size_t kFewAnswers = 4 * 1024;
 constexpr std::size_t kSomeAnswers = 16 * 1024;
 constexpr std::size_t kSmallRead = 4 * 1024;
 
+// Of the rest of a large packet so many times as much is read at once.
+constexpr std::size_t kPacketReads = 4;
+
 // What a list may have, of Topic Filters or of properties: each entry costs much more
 // than its bytes.
 constexpr std::size_t kMaximumListBytes = 1024 * 1024;
@@ -97,9 +100,14 @@ void ServerConnection::AddServed(std::size_t work, mqtt::TimePoint now) {
   served_ = before + work;
 }
 
-std::size_t ServerConnection::MaximumRead() const {
+std::span<std::byte> ServerConnection::BufferFor(std::span<std::byte> offered) {
+  const bool little = core_.budget.tight() || writer_.own_bytes() > kSomeAnswers;
   const std::size_t room = core_.unfinished.ReadRoom();
-  return core_.budget.tight() || writer_.own_bytes() > kSomeAnswers ? std::min(room, kSmallRead) : room;
+  const std::size_t most = little ? std::min(room, kSmallRead) : room;
+  // What belongs to a packet that is waited for anyway will not have to wait for a turn.
+  const std::span<std::byte> packet = frames_.Room();
+  if (!packet.empty()) return packet.first(std::min(packet.size(), kPacketReads * most));
+  return offered.first(std::min(offered.size(), most));
 }
 
 void ServerConnection::HandleFrames(mqtt::TimePoint now) {

@@ -64,14 +64,17 @@ absl::Status ServerConnection::CheckQuota() const {
 // Whether the client is about to be sent something else that its PUBACK can go with: to a
 // request the answer (4.10), to one who answers the next request. It saves a write here and
 // a wake-up there. Bad news is told at once.
-bool ServerConnection::AckCanWait(const mqtt::Publish& publish, ReasonCode code) {
+bool ServerConnection::AckCanWait(bool expects_answer, ReasonCode code) {
   const std::size_t most = std::min<std::size_t>(kWaitingAcks, core_.options.receive_maximum / kWaitingAcksPart);
   if (code != ReasonCode::kSuccess || writer_.unsent_pub_acks() >= most) return false;
-  const bool expects = publish.properties.Has(mqtt::PropertyId::kResponseTopic) ||
-                       (writer_.sent_request() && publish.properties.Has(mqtt::PropertyId::kCorrelationData));
-  if (!expects || acks_at_once_ == 0) return expects;
+  if (!expects_answer || acks_at_once_ == 0) return expects_answer;
   --acks_at_once_;
   return false;
+}
+
+bool ServerConnection::ExpectsAnswer(const mqtt::Publish& publish) const {
+  return publish.properties.Has(mqtt::PropertyId::kResponseTopic) ||
+         (writer_.sent_request() && publish.properties.Has(mqtt::PropertyId::kCorrelationData));
 }
 
 void ServerConnection::OnWaitedInVain() { acks_at_once_ = kAcksAtOnce; }
@@ -91,10 +94,11 @@ absl::Status ServerConnection::OnPacket(const mqtt::Publish& publish, mqtt::Time
   }
   const bool unreleased = session_->IsUnreleased(publish.packet_id);
   if (publish.qos == QoS::kAtLeastOnce) {
+    const bool expects_answer = ExpectsAnswer(publish);  // Before Route(), see there.
     const ReasonCode code =
         unreleased ? ReasonCode::kPacketIdentifierInUse : Route(publish, topic_name, now);  // 3.4.2.1
     writer_.AppendPubAck(publish.packet_id, code);                                          // MQTT-4.3.2-4
-    AckCanWait(publish, code) ? waker_.WakeLater() : waker_.Wake();
+    AckCanWait(expects_answer, code) ? waker_.WakeLater() : waker_.Wake();
     return absl::OkStatus();
   }
   if (!unreleased && core_.budget.lasting_full() && session_->unreleased() >= kFewUnreleased) {
@@ -143,9 +147,18 @@ absl::Status ServerConnection::ResolveTopic(const mqtt::Publish& publish, std::s
   return absl::OkStatus();
 }
 
+// Of a large one that came alone, the packet's own memory.
+MessageRef ServerConnection::MessageOf(const mqtt::Publish& publish, std::string_view topic_name, mqtt::TimePoint now) {
+  mqtt::Block block = frames_.TakeBlock(publish.payload);
+  if (block.empty()) return SharedMessage::Copy(core_.budget, publish, topic_name, now);
+  core_.unfinished.Set(*this, frames_.memory_bytes(), UnfinishedPackets::Kind::kPart);  // It counts as a message now.
+  return SharedMessage::Adopt(core_.budget, std::move(block), publish, topic_name, now);
+}
+
+// The bytes that `publish` points at may have moved afterwards, or be gone with the message.
 ReasonCode ServerConnection::Route(const mqtt::Publish& publish, std::string_view topic_name, mqtt::TimePoint now) {
   if (IsReservedTopic(topic_name)) return ReasonCode::kNotAuthorized;
-  return core_.Publish(SharedMessage::Copy(core_.budget, publish, topic_name, now), session_, now);
+  return core_.Publish(MessageOf(publish, topic_name, now), session_, now);
 }
 
 absl::Status ServerConnection::OnPacket(const mqtt::PubRel& release, mqtt::TimePoint) {

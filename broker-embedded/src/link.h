@@ -72,7 +72,7 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::Wak
 
   // mqtt::Transport::Handler:
   void OnBytes(std::span<const std::byte> bytes) override;
-  std::size_t MaximumRead() const override { return connection_.MaximumRead(); }
+  std::span<std::byte> BufferFor(std::span<std::byte> offered) override { return connection_.BufferFor(offered); }
   void OnWritten() override;
   void OnClosed(absl::Status why) override;
 

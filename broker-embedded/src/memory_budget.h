@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "block.h"
+
 namespace mqttrpc::broker {
 
 // Marks make the chain of back-pressure (docs/decisions/0011-shares-of-what-is-left.md).
@@ -15,9 +17,13 @@ namespace mqttrpc::broker {
 // messages are dropped. One shard's thread only.
 class MemoryBudget {
  public:
-  explicit MemoryBudget(std::size_t limit) : limit_(limit) {}
+  explicit MemoryBudget(std::size_t limit) : limit_(limit), spares_(std::min(limit / 32, kMostSpare)) {}
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
+
+  // Where messages and large packets have their memory from. What is spare is held for
+  // nobody and counts for nothing.
+  mqtt::SpareBlocks& spares() { return spares_; }
 
   void Take(std::size_t bytes) { used_ += bytes; }
   void Give(std::size_t bytes) { used_ -= bytes; }
@@ -65,6 +71,7 @@ class MemoryBudget {
   std::size_t kept() const { return used_ - arriving_; }
   std::size_t LastingMark() const { return limit_ / 8 * 5; }
 
+  static constexpr std::size_t kMostSpare = std::size_t{8} * 1024 * 1024;
   static constexpr std::size_t kSmallQueue = std::size_t{64} * 1024;
   static constexpr std::size_t kSmallHolding = std::size_t{4} * 1024;
   static constexpr std::size_t kSmallSession = 512;
@@ -72,6 +79,7 @@ class MemoryBudget {
   const std::size_t limit_;
   std::size_t used_ = 0;
   std::size_t arriving_ = 0;  // Of it.
+  mqtt::SpareBlocks spares_;
 };
 
 }  // namespace mqttrpc::broker

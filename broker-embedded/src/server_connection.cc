@@ -32,7 +32,9 @@ ServerConnection::ServerConnection(BrokerCore& core, Waker& waker, std::string p
       frames_(core.options.maximum_connect_packet_size),
       writer_(core.budget, core.buffers, core.counters),
       began_at_(now),
-      last_packet_at_(now) {}
+      last_packet_at_(now) {
+  frames_.UseSpares(core.budget.spares(), SharedMessage::kRoomInFront);
+}
 
 ServerConnection::~ServerConnection() {
   core_.unfinished.Set(*this, 0, UnfinishedPackets::Kind::kPart);

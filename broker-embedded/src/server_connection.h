@@ -63,8 +63,9 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   // wait, who had the least comes first. Halves every second.
   std::uint64_t served(mqtt::TimePoint now) const;
 
-  // How much to read at once at most, in bytes: little while it has to take answers.
-  std::size_t MaximumRead() const;
+  // Where to read to next: the memory of an unfinished large packet, or `offered`; less of
+  // it while the client has to take answers.
+  std::span<std::byte> BufferFor(std::span<std::byte> offered);
 
   // What is to be written next; see PacketWriter.
   void Collect(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather);
@@ -151,8 +152,10 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   absl::Status OnPacket(const mqtt::PubComp& complete, mqtt::TimePoint now);
   absl::Status CheckPublish(const mqtt::Publish& publish) const;
   absl::Status CheckQuota() const;
-  bool AckCanWait(const mqtt::Publish& publish, mqtt::ReasonCode code);
+  bool AckCanWait(bool expects_answer, mqtt::ReasonCode code);
+  bool ExpectsAnswer(const mqtt::Publish& publish) const;
   absl::Status ResolveTopic(const mqtt::Publish& publish, std::string_view& topic_name);
+  MessageRef MessageOf(const mqtt::Publish& publish, std::string_view topic_name, mqtt::TimePoint now);
   mqtt::ReasonCode Route(const mqtt::Publish& publish, std::string_view topic_name, mqtt::TimePoint now);
   absl::Status AfterAck(Outbox::Known known, std::string_view packet, mqtt::PacketId packet_id);
   void KeepWill(const mqtt::Will& will, mqtt::TimePoint now);

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "property_table.h"
 #include "wire.h"
@@ -57,21 +58,32 @@ Layout LayoutOf(mqtt::PropertiesView properties) {
   return layout;
 }
 
-void CopyForwarded(mqtt::PropertiesView properties, char* to) {
-  const char* from = properties.wire_bytes().data();
-  if (properties.empty()) return;
-  if (ForwardsAll(properties)) {
-    std::memcpy(to, from, properties.size_bytes());
-    return;
-  }
-  properties.ForEach([&](const mqtt::PropertyView& each) {
+// A Topic Alias at either end is cut off without looking at what else there is.
+mqtt::PropertiesView MostForwarded(const mqtt::Publish& publish) {
+  return mqtt::CutTopicAlias(publish.properties).value_or(publish.properties);
+}
+
+// Takes what was for us out of the properties from `begin` to `end`: what is before it moves
+// up. Returns where they begin then.
+char* KeepForwarded(char* begin, const char* end) {
+  char* at = begin;
+  const std::string_view all(begin, static_cast<std::size_t>(end - begin));
+  mqtt::PropertiesView::FromCheckedBytes(all).ForEach([&](const mqtt::PropertyView& each) {
     const std::size_t size = WireBytes(each);
-    if (IsForwarded(each.id)) {
-      std::memcpy(to, from, size);
-      to += size;
+    if (!IsForwarded(each.id)) {
+      std::memmove(begin + size, begin, static_cast<std::size_t>(at - begin));
+      begin += size;
     }
-    from += size;
+    at += size;
   });
+  return begin;
+}
+
+// Puts `text`, which may overlap, before `end`. Returns where it begins.
+char* MoveBefore(char* end, std::string_view text) {
+  char* const begin = end - text.size();
+  if (!text.empty()) std::memmove(begin, text.data(), text.size());
+  return begin;
 }
 
 std::size_t IdentifierBytes(const Delivery& delivery) {
@@ -105,25 +117,48 @@ void PatchU32(mqtt::WireBuffer& out, std::size_t offset, std::uint32_t value) {
 
 MessageRef SharedMessage::Copy(MemoryBudget& budget, const mqtt::Publish& publish, std::string_view topic_name,
                                mqtt::TimePoint now) {
-  const mqtt::PropertiesView properties = mqtt::CutTopicAlias(publish.properties).value_or(publish.properties);
+  const std::size_t before = sizeof(SharedMessage) + topic_name.size() + MostForwarded(publish).size_bytes();
+  mqtt::Block block = mqtt::Block::Of(before + publish.payload.size(), &budget.spares());
+  char* const payload = block.data() + before;
+  if (!publish.payload.empty()) std::memcpy(payload, publish.payload.data(), publish.payload.size());
+  return Make(budget, std::move(block), payload, publish, topic_name, now);
+}
+
+MessageRef SharedMessage::Adopt(MemoryBudget& budget, mqtt::Block block, const mqtt::Publish& publish,
+                                std::string_view topic_name, mqtt::TimePoint now) {
+  static_assert(sizeof(SharedMessage) < kRoomInFront);
+  const auto before = static_cast<std::size_t>(publish.payload.data() - block.data());
+  if (before < sizeof(SharedMessage) + topic_name.size() + MostForwarded(publish).size_bytes()) {
+    return Copy(budget, publish, topic_name, now);
+  }
+  char* const payload = block.data() + before;
+  return Make(budget, std::move(block), payload, publish, topic_name, now);
+}
+
+// In `block`, where the payload is in its place and the other fields may be anywhere behind
+// the header: they are put before it.
+MessageRef SharedMessage::Make(MemoryBudget& budget, mqtt::Block block, char* payload, const mqtt::Publish& publish,
+                               std::string_view topic_name, mqtt::TimePoint now) {
+  const mqtt::PropertiesView properties = MostForwarded(publish);
   const Layout layout = LayoutOf(properties);
-  const std::size_t size = sizeof(SharedMessage) + topic_name.size() + layout.property_bytes + publish.payload.size();
-  auto* message = new (::operator new(size)) SharedMessage(budget, size);
+  const bool forwards_all = ForwardsAll(properties);
+  const bool request = properties.Has(PropertyId::kResponseTopic);
+  char* begin = MoveBefore(payload, properties.wire_bytes());
+  if (!forwards_all) begin = KeepForwarded(begin, payload);
+  const char* const topic = MoveBefore(begin, topic_name);
+  const std::size_t size = block.size();
+  char* const memory = block.Release();
+  auto* message = new (memory) SharedMessage(budget, size);
   message->received_at_ = now;
-  message->qos_ = publish.qos;
-  message->retain_ = publish.retain;
-  message->request_ = properties.Has(PropertyId::kResponseTopic);
+  message->offset_ = static_cast<std::uint32_t>(topic - memory);
   message->topic_bytes_ = static_cast<std::uint16_t>(topic_name.size());
   message->property_bytes_ = static_cast<std::uint32_t>(layout.property_bytes);
   message->payload_bytes_ = static_cast<std::uint32_t>(publish.payload.size());
   message->expiry_ = layout.expiry;
   message->expiry_offset_ = layout.expiry_offset;
-  char* to = message->bytes();
-  if (!topic_name.empty()) std::memcpy(to, topic_name.data(), topic_name.size());
-  to += topic_name.size();
-  CopyForwarded(properties, to);
-  to += layout.property_bytes;
-  if (!publish.payload.empty()) std::memcpy(to, publish.payload.data(), publish.payload.size());
+  message->qos_ = publish.qos;
+  message->retain_ = publish.retain;
+  message->request_ = request;
   return MessageRef(message);
 }
 
@@ -132,8 +167,10 @@ void SharedMessage::RestartExpiry(const MessageRef& message, mqtt::TimePoint now
 }
 
 void SharedMessage::Destroy(SharedMessage* message) {
+  MemoryBudget& budget = message->budget_;
+  const std::size_t size = message->block_bytes_;
   message->~SharedMessage();
-  ::operator delete(message);
+  budget.spares().Give(reinterpret_cast<char*>(message), size);
 }
 
 std::uint32_t SharedMessage::SecondsLeft(mqtt::TimePoint now) const {

@@ -1,5 +1,5 @@
-// An Application Message inside the broker: copied once from the read buffer,
-// then shared by all it is for.
+// An Application Message inside the broker: copied once from the read buffer, or not at all
+// if it is large, then shared by all it is for.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,7 @@
 
 #include <absl/container/inlined_vector.h>
 
+#include "block.h"
 #include "memory_budget.h"
 #include "mqttrpc/mqtt/clock.h"
 #include "mqttrpc/mqtt/properties.h"
@@ -20,8 +21,8 @@ namespace mqttrpc::broker {
 
 class MessageRef;
 
-// Topic Name, properties and payload, one behind the other as they stand in a
-// PUBLISH, in one block of memory together with this header. Never changes.
+// Topic Name, properties and payload, one behind the other, in one block of memory
+// together with this header. Never changes.
 //
 // The count of references is not atomic: a message lives and dies on one
 // shard's thread (docs/decisions/0005-shards.md).
@@ -32,6 +33,13 @@ class SharedMessage {
   // stay as they are, in order (MQTT-3.3.2-4, -15 to -18, -20).
   static MessageRef Copy(MemoryBudget& budget, const mqtt::Publish& publish, std::string_view topic_name,
                          mqtt::TimePoint now);
+
+  // The same without copying the payload: of `publish`, which stands in `block` behind
+  // kRoomInFront bytes that are free. Its other fields move, so it is void afterwards.
+  static MessageRef Adopt(MemoryBudget& budget, mqtt::Block block, const mqtt::Publish& publish,
+                          std::string_view topic_name, mqtt::TimePoint now);
+  // For this header, and for a Topic Name that was left out of the packet; a longer one costs a copy.
+  static constexpr std::size_t kRoomInFront = 256;
 
   // Lets the Message Expiry count from `now`: for a will, which is published later
   // than it was written (3.1.3.2.4). Only while nobody shares it.
@@ -64,19 +72,21 @@ class SharedMessage {
   friend class MessageRef;
   static constexpr std::uint32_t kNoExpiry = 0xFFFFFFFF;
 
-  SharedMessage(MemoryBudget& budget, std::size_t charged) : budget_(budget), charged_(charged) {
-    budget_.Take(charged_);
+  SharedMessage(MemoryBudget& budget, std::size_t block_bytes) : budget_(budget), block_bytes_(block_bytes) {
+    budget_.Take(block_bytes_);
   }
-  ~SharedMessage() { budget_.Give(charged_); }
+  ~SharedMessage() { budget_.Give(block_bytes_); }
+  static MessageRef Make(MemoryBudget& budget, mqtt::Block block, char* payload, const mqtt::Publish& publish,
+                         std::string_view topic_name, mqtt::TimePoint now);
   static void Destroy(SharedMessage* message);
 
-  char* bytes() { return reinterpret_cast<char*>(this + 1); }
-  const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
+  const char* bytes() const { return reinterpret_cast<const char*>(this) + offset_; }
 
   MemoryBudget& budget_;
-  const std::size_t charged_;
+  const std::size_t block_bytes_;  // Of the memory that begins with this header.
   mqtt::TimePoint received_at_{};
   std::uint32_t references_ = 0;
+  std::uint32_t offset_ = 0;  // Of the Topic Name, in that memory.
   std::uint32_t property_bytes_ = 0;
   std::uint32_t payload_bytes_ = 0;
   std::uint32_t expiry_ = 0;

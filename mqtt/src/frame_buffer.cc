@@ -17,7 +17,7 @@ constexpr std::size_t kSlack = 256;
 // From here on a packet is worth reading to its own memory, once so much of it has arrived:
 // nobody gets that memory for a few bytes.
 constexpr std::size_t kLarge = std::size_t{32} * 1024;
-constexpr std::size_t kArrived = std::size_t{16} * 1024;
+constexpr std::size_t kArrived = std::size_t{8} * 1024;
 
 // A rest so small comes with what follows it.
 constexpr std::size_t kSmallRest = std::size_t{4} * 1024;

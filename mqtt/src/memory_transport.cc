@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <mutex>
 #include <utility>
 
@@ -65,21 +66,10 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
     bool writing = false;  // A Write() waits for its OnWritten().
     bool awake = false;    // A Turn() is posted.
     std::string inbox;     // Written by the other end.
-    std::size_t read = 0;  // How much of it was read.
-    std::string reading;   // What OnBytes is looking at; keeps its memory for the next time.
+    std::string reading;   // What was in it before; keeps its memory for the next time. Not guarded.
+    std::size_t read = 0;  // How much of `reading` was read.
 
-    std::size_t unread() const { return inbox.size() - read; }
-
-    // Moves up to `most` unread bytes to `reading`.
-    void Take(std::size_t most) {
-      if (read == 0 && inbox.size() <= most) return std::swap(reading, inbox);
-      const std::size_t size = std::min(most, unread());
-      reading.assign(inbox, read, size);
-      read += size;
-      if (2 * read < inbox.size()) return;
-      inbox.erase(0, read);
-      read = 0;
-    }
+    std::size_t unread() const { return inbox.size() + reading.size() - read; }
   };
 
   End& Other(int side) { return ends_[1 - side]; }
@@ -91,7 +81,6 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
     end.state = state;
     end.handler = nullptr;
     end.inbox.clear();
-    end.read = 0;
     WakeLocked(1 - side);
   }
 
@@ -123,14 +112,21 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
       lock.unlock();
       handler->OnWritten();
     } else if (ReadableLocked(side)) {
+      if (end.read == end.reading.size()) {
+        end.reading.clear();
+        end.read = 0;
+        std::swap(end.reading, end.inbox);
+      }
+      const auto offered = std::as_writable_bytes(std::span(end.reading).subspan(end.read));
       lock.unlock();
-      const std::size_t most = handler->MaximumRead();
+      std::span<std::byte> into = handler->BufferFor(offered);
+      into = into.first(std::min(into.size(), offered.size()));
+      if (into.data() != offered.data()) std::memcpy(into.data(), offered.data(), into.size());
       lock.lock();
-      end.Take(most);
+      end.read += into.size();
       WakeLocked(1 - side);
       lock.unlock();
-      handler->OnBytes(std::as_bytes(std::span(end.reading)));
-      end.reading.clear();
+      handler->OnBytes(into);
       lock.lock();
       WakeLocked(side);
     } else if (OverLocked(side)) {

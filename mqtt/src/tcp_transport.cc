@@ -39,7 +39,7 @@ class Scratch {
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
 
-  std::byte* data() { return buffer_->data(); }
+  std::span<std::byte> bytes() { return *buffer_; }
 
  private:
   using Buffer = std::array<std::byte, kScratchBytes>;
@@ -173,17 +173,17 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
   bool ReadAvailable() {
     if (!WantsBytes()) return false;
     Scratch scratch;
-    const std::size_t room = lingering_ ? kScratchBytes : std::min(handler_->MaximumRead(), kScratchBytes);
-    const ssize_t got = Uninterrupted([&] { return recv(socket_->descriptor(), scratch.data(), room, 0); });
+    const std::span<std::byte> into = lingering_ ? scratch.bytes() : handler_->BufferFor(scratch.bytes());
+    const ssize_t got = Uninterrupted([&] { return recv(socket_->descriptor(), into.data(), into.size(), 0); });
     const int error = got < 0 ? errno : 0;
-    const bool drained = got < static_cast<ssize_t>(room);
+    const bool drained = got < static_cast<ssize_t>(into.size());
     if (drained) socket_->OnDrained();
     if (got < 0 && IsNotNow(error)) return false;
     if (got <= 0) {
       ReportClosed(error);
       return false;
     }
-    if (handler_ != nullptr) handler_->OnBytes(std::span(scratch.data(), static_cast<std::size_t>(got)));
+    if (handler_ != nullptr) handler_->OnBytes(into.first(static_cast<std::size_t>(got)));
     return !drained;
   }
 

@@ -78,6 +78,17 @@ TEST_F(MemoryTransportTest, BringsNoMoreAtOnceThanTheReaderWants) {
   EXPECT_EQ(at_far_.largest_read, 3u);
 }
 
+TEST_F(MemoryTransportTest, ReadsToTheReadersOwnMemory) {
+  Start();
+  at_far_.own_buffer.resize(512);
+  const std::string sent(10'000, 'x');
+  EXPECT_TRUE(WriteText(*near_, sent));
+  Run();
+  EXPECT_EQ(at_far_.received, sent);
+  EXPECT_EQ(at_far_.largest_read, 512u);
+  EXPECT_EQ(at_far_.read_to, at_far_.own_buffer.data());
+}
+
 TEST_F(MemoryTransportTest, CloseDeliversWhatWasWrittenThenEndsInOrder) {
   Start();
   EXPECT_TRUE(WriteText(*near_, "goodbye"));

@@ -101,6 +101,17 @@ TEST_P(TcpTransportTest, BringsNoMoreAtOnceThanTheReaderWants) {
   EXPECT_EQ(recorder_.largest_read, 512u);
 }
 
+TEST_P(TcpTransportTest, ReadsToTheReadersOwnMemory) {
+  const std::string sent(10'000, 'x');
+  recorder_.own_buffer.resize(512);
+  transport_->Start(recorder_);
+  asio::write(peer_, asio::buffer(sent));
+  ASSERT_TRUE(RunUntil([&] { return recorder_.received.size() == sent.size(); }));
+  EXPECT_EQ(recorder_.received, sent);
+  EXPECT_EQ(recorder_.largest_read, 512u);
+  EXPECT_EQ(recorder_.read_to, recorder_.own_buffer.data());
+}
+
 TEST_P(TcpTransportTest, WritesAGatherOfManyPiecesWholeAndInOrder) {
   transport_->Start(recorder_);
   std::vector<std::string> pieces;

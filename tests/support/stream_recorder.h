@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "mqttrpc/mqtt/transport.h"
@@ -15,7 +16,9 @@ namespace mqttrpc::test {
 struct StreamRecorder final : mqtt::Transport::Handler {
   std::string received;
   std::size_t maximum_read = std::numeric_limits<std::size_t>::max();
+  std::string own_buffer;  // Bytes go there instead, unless it is empty.
   std::size_t largest_read = 0;
+  const void* read_to = nullptr;  // Where the last bytes were.
   int written = 0;
   std::optional<absl::Status> closed;
   std::function<void()> on_bytes;    // Called after they were recorded, if set.
@@ -25,9 +28,13 @@ struct StreamRecorder final : mqtt::Transport::Handler {
   void OnBytes(std::span<const std::byte> bytes) override {
     received.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     largest_read = std::max(largest_read, bytes.size());
+    read_to = bytes.data();
     if (on_bytes) on_bytes();
   }
-  std::size_t MaximumRead() const override { return maximum_read; }
+  std::span<std::byte> BufferFor(std::span<std::byte> offered) override {
+    if (!own_buffer.empty()) return std::as_writable_bytes(std::span(own_buffer));
+    return offered.first(std::min(offered.size(), maximum_read));
+  }
   void OnWritten() override {
     ++written;
     if (on_written) on_written();

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,13 +26,15 @@ class Transport {
   // Receives what happens on the stream. Must outlive the transport or its Close().
   class Handler {
    public:
-    // `bytes` were read; they are borrowed for the call only, so an idle stream
-    // needs no buffer. Never empty.
+    // `bytes` were read to where BufferFor() said. What is the transport's own is borrowed
+    // for the call only, so an idle stream needs no buffer. Never empty.
     virtual void OnBytes(std::span<const std::byte> bytes) = 0;
 
-    // The most that the next OnBytes() is to bring, in bytes; at least 1. Asked before
-    // each read: what is not wanted yet stays with the peer.
-    virtual std::size_t MaximumRead() const { return std::numeric_limits<std::size_t>::max(); }
+    // Where the next bytes are to go: a part of `offered`, the transport's own, or memory of
+    // the handler's. At least a byte; what is not wanted yet stays with the peer. Asked right
+    // before each read, so that nothing happens to the handler in between. Only says where,
+    // and does not touch `offered`.
+    virtual std::span<std::byte> BufferFor(std::span<std::byte> offered) { return offered; }
 
     // The last Write(), which had returned false, was taken whole: its buffers are free,
     // the next may follow.
