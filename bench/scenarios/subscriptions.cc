@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "load/crowd.h"
+#include "load/filters.h"
 #include "report/process_usage.h"
 #include "scenarios/meter.h"
 #include "scenarios/scenario.h"
@@ -24,20 +25,6 @@ constexpr std::size_t kHolders = 10;          // At least that many clients hold
 constexpr std::size_t kMostOfAHolder = 1000;  // ...and none more than this.
 constexpr std::size_t kInOneSubscribe = 100;
 constexpr std::size_t kWindow = 100;
-constexpr std::size_t kDevicesOfASite = 1000;
-
-enum class Kind { kExact, kPlus, kHash };
-
-std::string FilterOf(Kind kind, std::size_t number) {
-  const std::string site = "site/" + std::to_string(number / kDevicesOfASite);
-  const std::string device = "/" + std::to_string(number % kDevicesOfASite);
-  switch (kind) {
-    case Kind::kPlus: return site + "/+" + device + "/state";
-    case Kind::kHash: return site + "/device" + device + "/#";
-    case Kind::kExact: break;
-  }
-  return site + "/device" + device + "/state";
-}
 
 // Publishes to one topic after the other, in an order that jumps about.
 class Probe final : public Connection::Handler {
@@ -80,8 +67,7 @@ class Probe final : public Connection::Handler {
 
   void Pump() {
     while (sending_ && sent_ - delivered_ < kWindow) {
-      constexpr std::size_t kJump = 7'919;  // A prime: all topics have their turn.
-      const std::string topic_name = FilterOf(Kind::kExact, sent_ * kJump % topics_);
+      const std::string topic_name = FilterOf(FilterKind::kExact, JumpFrom(sent_, topics_));
       const Stamp stamp{sent_++, Clock::now()};
       std::memcpy(payload_.data(), &stamp, sizeof(stamp));
       PublishFields fields;
@@ -104,7 +90,8 @@ class Probe final : public Connection::Handler {
 };
 
 // Each holder gets its share, a SUBSCRIBE of it at a time.
-void SubscribeAll(Loop& loop, const std::vector<std::unique_ptr<Connection>>& holders, Kind kind, std::size_t count) {
+void SubscribeAll(Loop& loop, const std::vector<std::unique_ptr<Connection>>& holders, FilterKind kind,
+                  std::size_t count) {
   const std::size_t share = count / holders.size();
   for (std::size_t done = 0; done < share; done += kInOneSubscribe) {
     for (const auto& holder : holders) {
@@ -118,7 +105,7 @@ void SubscribeAll(Loop& loop, const std::vector<std::unique_ptr<Connection>>& ho
   }
 }
 
-Sample Run(Kind kind, std::size_t count, const std::string& system, const Settings& settings) {
+Sample Run(FilterKind kind, std::size_t count, const std::string& system, const Settings& settings) {
   Sample sample;
   const Broker broker(system);
   Loop loop;
@@ -144,7 +131,7 @@ Sample Run(Kind kind, std::size_t count, const std::string& system, const Settin
   return sample;
 }
 
-Case Of(Kind kind, const char* kind_name, std::size_t count) {
+Case Of(FilterKind kind, const char* kind_name, std::size_t count) {
   Case result;
   result.table = "Subscriptions";
   result.name = std::to_string(count) + " " + kind_name;
@@ -162,9 +149,9 @@ std::vector<Case> SubscriptionCases(bool full) {
   std::vector<Case> cases;
   for (const std::size_t count :
        full ? std::vector<std::size_t>{1'000, 10'000, 100'000, 1'000'000} : std::vector<std::size_t>{1'000, 100'000}) {
-    cases.push_back(Of(Kind::kExact, "exact", count));
-    cases.push_back(Of(Kind::kPlus, "with +", count));
-    cases.push_back(Of(Kind::kHash, "with #", count));
+    cases.push_back(Of(FilterKind::kExact, "exact", count));
+    cases.push_back(Of(FilterKind::kPlus, "with +", count));
+    cases.push_back(Of(FilterKind::kHash, "with #", count));
   }
   return cases;
 }
