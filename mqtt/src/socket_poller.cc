@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include <asio/post.hpp>
@@ -14,11 +15,13 @@ namespace mqttrpc::mqtt {
 class SocketPoller::Socket final : public SocketWatch {
  public:
   Socket(SocketPoller& poller, int descriptor)
-      : poller_(&poller), executor_(poller.epoll_.get_executor()), descriptor_(descriptor) {}
+      : poller_(&poller), index_(static_cast<std::uint32_t>(poller.sockets_.size())), descriptor_(descriptor) {}
   ~Socket() override { Close(); }
 
   int descriptor() const override { return descriptor_; }
-  asio::any_io_executor executor() const override { return executor_; }
+  asio::any_io_executor executor() const override {
+    return poller_ == nullptr ? asio::any_io_executor() : poller_->epoll_.get_executor();
+  }
 
   void AwaitReadable(std::shared_ptr<Target> target) override {
     if (poller_ == nullptr) return;
@@ -66,9 +69,8 @@ class SocketPoller::Socket final : public SocketWatch {
   }
 
   SocketPoller* poller_;  // Null once closed, or if the poller is gone.
-  const asio::any_io_executor executor_;
   std::shared_ptr<Target> target_;
-  std::size_t index_ = 0;  // Among the poller's.
+  std::uint32_t index_;  // Among the poller's.
   int descriptor_;
   bool readable_ = false;  // As far as is known: until a read finds no more.
   bool writable_ = false;  // Since the last time that somebody wanted to know.
@@ -104,7 +106,6 @@ SocketPoller::~SocketPoller() {
 
 std::unique_ptr<SocketWatch> SocketPoller::Watch(int descriptor) {
   auto socket = std::make_unique<Socket>(*this, descriptor);
-  socket->index_ = sockets_.size();
   sockets_.push_back(socket.get());
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;

@@ -24,8 +24,8 @@ class SocketWatch {
 
   virtual ~SocketWatch() = default;
 
-  virtual int descriptor() const = 0;  // -1 once closed.
-  virtual asio::any_io_executor executor() const = 0;
+  virtual int descriptor() const = 0;                  // -1 once closed.
+  virtual asio::any_io_executor executor() const = 0;  // While its event loop lives.
 
   // Each asks for one call of `target`, always the same one, which is kept alive until
   // then, and perhaps until Close(). Asking again before changes nothing.

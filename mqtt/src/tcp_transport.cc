@@ -79,7 +79,7 @@ ssize_t Uninterrupted(Call&& call) {
 class Stream final : public SocketWatch::Target, public std::enable_shared_from_this<Stream> {
  public:
   Stream(std::unique_ptr<SocketWatch> socket, Clock& clock, TcpAcks acks)
-      : socket_(std::move(socket)), peer_(PeerOf(socket_->descriptor())), clock_(clock), acks_(acks) {
+      : socket_(std::move(socket)), clock_(clock), peer_(PeerOf(socket_->descriptor())), acks_(acks) {
     const int on = 1;
     (void)setsockopt(socket_->descriptor(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   }
@@ -91,10 +91,9 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
 
   bool Write(std::span<const std::span<const std::byte>> gather) {
     answered_ = true;
-    unwritten_.clear();
-    next_unwritten_ = 0;
     if (gather.size() > kPiecesAtOnce) {
-      for (const auto& piece : gather) unwritten_.push_back(PieceOf(piece));
+      unwritten_ = std::make_unique<Unwritten>();
+      for (const auto& piece : gather) unwritten_->pieces.push_back(PieceOf(piece));
       return WriteUnwritten();
     }
     // Nearly always the system takes all of it now: then nothing is kept.
@@ -103,7 +102,8 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
     const std::span<iovec> all(pieces.data(), gather.size());
     const std::span<iovec> rest = Send(all);
     if (rest.empty()) return true;
-    unwritten_.assign(rest.begin(), rest.end());
+    unwritten_ = std::make_unique<Unwritten>();
+    unwritten_->pieces.assign(rest.begin(), rest.end());
     socket_->AwaitWritable(shared_from_this());
     return false;
   }
@@ -119,7 +119,7 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
   void Close() {
     handler_ = nullptr;
     paused_ = false;
-    unwritten_.clear();
+    unwritten_ = nullptr;
     if (shutdown(socket_->descriptor(), SHUT_WR) != 0) return Drop();
     lingering_ = true;
     linger_timer_ = clock_.NewTimer(socket_->executor());
@@ -146,7 +146,7 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
   }
 
   void OnWritable() override {
-    if (handler_ == nullptr || unwritten_.empty()) return;
+    if (handler_ == nullptr || unwritten_ == nullptr) return;
     if (write_error_ == 0 && WriteUnwritten()) return handler_->OnWritten();
     if (write_error_ != 0) WriteFailed();
   }
@@ -220,12 +220,12 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
     return pieces;
   }
 
-  // Whether nothing is left of unwritten_.
+  // Whether nothing is left of it.
   bool WriteUnwritten() {
-    const std::span<iovec> rest = Send(std::span(unwritten_).subspan(next_unwritten_));
-    next_unwritten_ = unwritten_.size() - rest.size();
+    const std::span<iovec> rest = Send(std::span(unwritten_->pieces).subspan(unwritten_->next));
+    unwritten_->next = unwritten_->pieces.size() - rest.size();
     if (rest.empty()) {
-      unwritten_ = std::vector<iovec>();  // An idle stream owns no list.
+      unwritten_ = nullptr;
       return true;
     }
     socket_->AwaitWritable(shared_from_this());
@@ -247,18 +247,23 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
                                                                        std::generic_category().message(error))));
   }
 
+  // What the system did not take at once.
+  struct Unwritten {
+    std::vector<iovec> pieces;
+    std::size_t next = 0;  // Of them.
+  };
+
   const std::unique_ptr<SocketWatch> socket_;
-  const tcp::endpoint peer_;
   Clock& clock_;
-  [[maybe_unused]] const TcpAcks acks_;
   Transport::Handler* handler_ = nullptr;  // Null: no callback may follow.
-  bool paused_ = false;
-  bool answered_ = false;  // Since the last read.
-  bool lingering_ = false;  // After Close().
-  int write_error_ = 0;
+  std::unique_ptr<Unwritten> unwritten_;   // Of the one Write() under way; null: none is.
   std::unique_ptr<Timer> linger_timer_;
-  std::vector<iovec> unwritten_;  // Of the one Write() under way.
-  std::size_t next_unwritten_ = 0;
+  const tcp::endpoint peer_;
+  int write_error_ = 0;
+  bool paused_ = false;
+  bool answered_ = false;   // Since the last read.
+  bool lingering_ = false;  // After Close().
+  [[maybe_unused]] const TcpAcks acks_;
 };
 
 class TcpTransport final : public Transport {

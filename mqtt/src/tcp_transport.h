@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 
 #include "mqttrpc/mqtt/clock.h"
@@ -14,7 +15,7 @@ namespace mqttrpc::mqtt {
 inline constexpr std::chrono::seconds kTcpLinger{1};
 
 // When received bytes are acknowledged to the peer's TCP.
-enum class TcpAcks {
+enum class TcpAcks : std::uint8_t {
   kDelayed,  // As the kernel likes: with our next bytes, or after up to 40 ms.
   // At the end of each turn that sent nothing. A broker that leaves Nagle's
   // algorithm on, as mosquitto does by default, holds back its next small packet
