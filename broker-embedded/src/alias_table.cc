@@ -7,7 +7,7 @@ AliasTable::~AliasTable() {
 }
 
 AliasTable::Choice AliasTable::For(std::string_view topic_name) {
-  if (maximum_ == 0 || topic_name.size() < kMinimumTopicBytes || topic_name.size() > kMaximumTopicBytes) return {};
+  if (topic_name.size() < kMinimumTopicBytes || topic_name.size() > kMaximumTopicBytes) return {};
   if (const auto found = aliases_.find(topic_name); found != aliases_.end()) {
     entries_[found->second - 1u].saved += topic_name.size();
     return {found->second, true};

@@ -21,13 +21,11 @@ namespace mqttrpc::broker {
 // want, of kMaximumTopicBytes each.
 class AliasTable {
  public:
-  explicit AliasTable(MemoryBudget& budget) : budget_(budget) {}
+  // Aliases 1 to `maximum` may be used (MQTT-3.1.2-26).
+  AliasTable(MemoryBudget& budget, std::uint16_t maximum) : budget_(budget), maximum_(maximum) {}
   ~AliasTable();
   AliasTable(const AliasTable&) = delete;
   AliasTable& operator=(const AliasTable&) = delete;
-
-  // Aliases 1 to `maximum` may be used (MQTT-3.1.2-26); 0: none (MQTT-3.1.2-27).
-  void set_maximum(std::uint16_t maximum) { maximum_ = maximum; }
 
   struct Choice {
     std::uint16_t alias = 0;  // 0: none.
@@ -48,7 +46,7 @@ class AliasTable {
   static constexpr std::size_t kMaximumTopicBytes = 1024;
 
   MemoryBudget& budget_;
-  std::uint16_t maximum_ = 0;
+  const std::uint16_t maximum_;
   std::vector<Entry> entries_;  // entries_[i] has alias i + 1.
   TextMap<std::uint16_t> aliases_;
   std::size_t hand_ = 0;                    // Next candidate to be replaced.

@@ -22,6 +22,10 @@ BrokerCore::BrokerCore(const BrokerOptions& options_in)
     : options(options_in),
       budget(options_in.maximum_total_queued_bytes),
       unfinished(budget),
+      outboxes(Outbox::Limits(options_in.maximum_queued_messages, options_in.maximum_queued_bytes,
+                              options_in.maximum_in_flight),
+               budget, counters),
+      writers(budget, counters),
       router(Outbox::Limits(options_in.maximum_queued_messages, options_in.maximum_queued_bytes), budget, counters),
       retained(RetainedStore::Limits(options_in.maximum_retained_messages, options_in.maximum_retained_bytes)),
       sessions(*this),
@@ -54,8 +58,8 @@ bool BrokerCore::DeliverRetained(Session& session, mqtt::TimePoint at) {
     return room;
   };
   const std::size_t left = work < kWorkPerTurn ? kWorkPerTurn - work : 0;
-  work += session.retained_scans().Run(retained, at, std::max(left, kLeast), take);
-  return room && !session.retained_scans().empty();
+  work += session.RunRetainedScans(at, std::max(left, kLeast), take);
+  return room && session.HasRetainedScans();
 }
 
 mqtt::TimePoint BrokerCore::next_deadline() const {

@@ -9,10 +9,11 @@
 
 #include <absl/strings/str_cat.h>
 
-#include "buffer_pool.h"
 #include "counters.h"
+#include "incoming.h"
 #include "memory_budget.h"
 #include "mqttrpc/broker/options.h"
+#include "packet_writer.h"
 #include "retained_store.h"
 #include "router.h"
 #include "session_store.h"
@@ -30,8 +31,11 @@ struct BrokerCore {
   Counters counters;
   MemoryBudget budget;
   UnfinishedPackets unfinished;
-  BufferPool buffers;
+  Pool<Incoming> incoming;
+  Outbox::Host outboxes;
+  PacketWriter::Host writers;
   Router router;
+  Pool<Session::Unreleased> unreleased;
   RetainedStore retained;
   SessionStore sessions;
   SysTopics sys;

@@ -1,5 +1,6 @@
 // What a client sends, from bytes to packets: its turns, and what waits for them.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -63,15 +64,37 @@ absl::Status NotAConnect() { return mqtt::StatusFrom(ReasonCode::kProtocolError,
 
 }  // namespace
 
+void Incoming::GiveUp(mqtt::TimePoint now) { connection->GiveUp(now); }
+
+Incoming& ServerConnection::Receive() {
+  if (incoming_ == nullptr) {
+    incoming_ = core_.incoming.Take();
+    incoming_->connection = this;
+    incoming_->frames.UseSpares(core_.budget.spares(), SharedMessage::kRoomInFront);
+    const BrokerOptions& options = core_.options;
+    incoming_->frames.set_maximum_packet_size(state_ == State::kConnected ? options.maximum_packet_size
+                                                                          : options.maximum_connect_packet_size);
+  }
+  return *incoming_;
+}
+
+// Lets incoming_ go when all of it is handled: when nobody looks at it any more.
+void ServerConnection::SettleIncoming() {
+  if (incoming_ == nullptr || unfinished() || incoming_->frames.memory_bytes() > 0) return;
+  incoming_->stream_end.reset();
+  core_.incoming.Give(std::move(incoming_));
+}
+
 void ServerConnection::OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint now, bool in_turn) {
   if (finished()) return;
-  last_read_ = bytes.size();
+  Incoming& incoming = Receive();
+  incoming.last_read = bytes.size();
   core_.counters.bytes_received.Add(bytes.size());
-  if (state_ == State::kAwaitingConnect && frames_.tail_bytes() == 0 &&
+  if (state_ == State::kAwaitingConnect && incoming.frames.tail_bytes() == 0 &&
       !IsConnect(static_cast<std::uint8_t>(bytes.front()))) {
     return Refuse(NotAConnect(), now);  // Whatever it speaks, it may not be long enough for a packet.
   }
-  frames_.Feed(bytes);
+  incoming.frames.Feed(bytes);
   if (in_turn) return HandleFrames(now);
   unfinished_ = true;
   KeepTail(now);
@@ -81,10 +104,10 @@ void ServerConnection::Continue(mqtt::TimePoint now) {
   if (finished()) return;
   if (std::exchange(scan_waits_, false)) {
     scan_turn_ = true;
-    waker_.Wake();
+    shell_.Wake();
   }
   if (!unfinished() || choked()) return;
-  last_packet_at_ = now;  // That it was silent was our doing.
+  if (state_ == State::kConnected) last_packet_at_ = now;  // That it was silent was our doing.
   HandleFrames(now);
 }
 
@@ -95,9 +118,9 @@ std::uint64_t ServerConnection::served(mqtt::TimePoint now) const {
 }
 
 void ServerConnection::AddServed(std::size_t work, mqtt::TimePoint now) {
-  const std::uint64_t before = served(now);
+  const std::uint64_t sum = served(now) + work;
   if (now - served_at_ >= kHalfLife) served_at_ = now;
-  served_ = before + work;
+  served_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(sum, std::numeric_limits<std::uint32_t>::max()));
 }
 
 std::span<std::byte> ServerConnection::BufferFor(std::span<std::byte> offered) {
@@ -105,7 +128,7 @@ std::span<std::byte> ServerConnection::BufferFor(std::span<std::byte> offered) {
   const std::size_t room = core_.unfinished.ReadRoom();
   const std::size_t most = little ? std::min(room, kSmallRead) : room;
   // What belongs to a packet that is waited for anyway will not have to wait for a turn.
-  const std::span<std::byte> packet = frames_.Room();
+  const std::span<std::byte> packet = incoming_ != nullptr ? incoming_->frames.Room() : std::span<std::byte>();
   if (!packet.empty()) return packet.first(std::min(packet.size(), kPacketReads * most));
   return offered.first(std::min(offered.size(), most));
 }
@@ -115,7 +138,7 @@ void ServerConnection::HandleFrames(mqtt::TimePoint now) {
   const std::size_t before = core_.work;
   unfinished_ = false;
   while (!finished()) {
-    const auto frame = frames_.Next();
+    const auto frame = incoming_->frames.Next();
     if (!frame.ok()) {
       Refuse(frame.status(), now);
       break;
@@ -128,7 +151,8 @@ void ServerConnection::HandleFrames(mqtt::TimePoint now) {
   }
   AddServed(core_.work - before, now);
   KeepTail(now);
-  if (stream_end_ && !unfinished()) OnStreamEnd(*stream_end_, now);
+  if (StreamEnded() && !unfinished()) OnStreamEnd(*incoming_->stream_end, now);
+  SettleIncoming();
 }
 
 // Who does not read is not read from either.
@@ -137,28 +161,30 @@ bool ServerConnection::AnswersPileUp() const {
 }
 
 void ServerConnection::KeepTail(mqtt::TimePoint now) {
-  if (finished()) frames_.Clear();
-  frames_.Keep();
-  const std::size_t before = UnfinishedPackets::bytes(*this);
+  mqtt::FrameBuffer& frames = incoming_->frames;
+  if (finished()) frames.Clear();
+  frames.Keep();
+  const std::size_t before = UnfinishedPackets::bytes(*incoming_);
   using Kind = UnfinishedPackets::Kind;
   // Of a large packet and what follows it, all counts as part of it.
-  const bool one_read = frames_.tail_bytes() <= last_read_ + UnfinishedPackets::kSmall;
+  const bool one_read = frames.tail_bytes() <= incoming_->last_read + UnfinishedPackets::kSmall;
   Kind kind = Kind::kPart;
   if (unfinished() && one_read) kind = AnswersPileUp() ? Kind::kChoked : Kind::kWaiting;
-  core_.unfinished.Set(*this, frames_.memory_bytes(), kind);
-  if (frames_.memory_bytes() <= before) return;
-  if (UnfinishedPackets::Packet* surplus = core_.unfinished.Surplus(*this)) surplus->GiveUp(now);
+  core_.unfinished.Set(*incoming_, frames.memory_bytes(), kind);
+  if (frames.memory_bytes() <= before) return;
+  if (UnfinishedPackets::Packet* surplus = core_.unfinished.Surplus(*incoming_)) surplus->GiveUp(now);
 }
 
 void ServerConnection::GiveUp(mqtt::TimePoint now) {
   Refuse(mqtt::StatusFrom(ReasonCode::kQuotaExceeded, "too many large packets arrive at the same time; try again"),
          now);
-  frames_.Clear();
-  core_.unfinished.Set(*this, 0, UnfinishedPackets::Kind::kPart);
+  incoming_->frames.Clear();
+  core_.unfinished.Set(*incoming_, 0, UnfinishedPackets::Kind::kPart);
+  SettleIncoming();
 }
 
 void ServerConnection::HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now) {
-  last_packet_at_ = now;
+  if (state_ == State::kConnected) last_packet_at_ = now;
   core_.work += kWorkPerPacket + frame.body.size() / kBytesPerWork;
   const absl::Status status = [&] {
     // MQTT-3.1.0-1

@@ -45,7 +45,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::Connect&, mqtt::TimePoint) {
 ReasonCode ServerConnection::AddSubscription(const mqtt::SubscribeEntry& entry, std::uint32_t identifier,
                                              bool& is_new) {
   if (entry.topic_filter.size() > core_.options.maximum_topic_bytes) return ReasonCode::kTopicFilterInvalid;
-  is_new = !session_->HasSubscription(entry.topic_filter);
+  is_new = !core_.router.subscriptions().Has(*session_, entry.topic_filter);
   if (is_new &&
       (session_->subscription_count() >= core_.options.maximum_subscriptions ||
        session_->subscription_bytes() >= core_.options.maximum_subscription_bytes ||
@@ -85,7 +85,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::Subscribe& subscribe, mqtt::
         session_->Deliver(RetainedDelivery(message, granted));
       });
     }
-    session_->retained_scans().Add(entry.topic_filter, granted);
+    session_->AddRetainedScan(entry.topic_filter, granted);
   }
   // What was retained by now, if it is not too much at once; see Collect().
   core_.DeliverRetained(*session_, now);
@@ -110,7 +110,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::Unsubscribe& unsubscribe, mq
   ack.reason_codes.reserve(unsubscribe.topic_filters.size());
   for (const std::string_view topic_filter : unsubscribe.topic_filters) {  // MQTT-3.10.4-6
     core_.work += WorkOf(topic_filter);
-    session_->retained_scans().Remove(topic_filter);
+    session_->RemoveRetainedScan(topic_filter);
     const bool removed = core_.router.subscriptions().Unsubscribe(*session_, topic_filter);
     ack.reason_codes.push_back(removed ? ReasonCode::kSuccess : ReasonCode::kNoSubscriptionExisted);
   }
@@ -136,7 +136,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::Disconnect& disconnect, mqtt
     // What was refused at CONNECT stays refused.
     if (terms_.session_expiry != 0) session_->expiry = GrantedExpiry(*expiry, core_.options);
   }
-  if (disconnect.reason_code == ReasonCode::kNormalDisconnection) session_->will.reset();  // MQTT-3.14.4-3
+  if (disconnect.reason_code == ReasonCode::kNormalDisconnection) session_->will = MessageRef();  // MQTT-3.14.4-3
   Finish(mqtt::StatusFrom(disconnect.reason_code, "the client's DISCONNECT"), now);
   return absl::OkStatus();
 }

@@ -17,10 +17,7 @@ namespace property = mqtt::property;
 
 namespace {
 
-// What the Topic Aliases of one connection may stand for, together.
-constexpr std::size_t kMaximumAliasBytes = 128 * 1024;
-
-// The same for QoS 2 messages that are not released, of all connections of a session.
+// QoS 2 messages that are not released, of all connections of a session.
 constexpr std::size_t kFewUnreleased = 1024;
 
 // How many PUBACKs may wait for company: also never more than a part of what the client
@@ -30,7 +27,7 @@ constexpr std::size_t kWaitingAcksPart = 4;
 
 // How many do not wait after one did in vain: its sender waits for nothing else, or answers
 // take long.
-constexpr unsigned kAcksAtOnce = 64;
+constexpr std::uint8_t kAcksAtOnce = 64;
 
 }  // namespace
 
@@ -86,7 +83,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::Publish& publish, mqtt::Time
   }
   std::string_view topic_name;
   if (absl::Status status = ResolveTopic(publish, topic_name); !status.ok()) return status;
-  ++publishes_received_;
+  published_ = true;
   core_.counters.messages_received.Add();
   if (publish.qos == QoS::kAtMostOnce) {
     Route(publish, topic_name, now);
@@ -98,7 +95,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::Publish& publish, mqtt::Time
     const ReasonCode code =
         unreleased ? ReasonCode::kPacketIdentifierInUse : Route(publish, topic_name, now);  // 3.4.2.1
     writer_.AppendPubAck(publish.packet_id, code);                                          // MQTT-4.3.2-4
-    AckCanWait(expects_answer, code) ? waker_.WakeLater() : waker_.Wake();
+    AckCanWait(expects_answer, code) ? shell_.WakeLater() : shell_.Wake();
     return absl::OkStatus();
   }
   if (!unreleased && core_.budget.lasting_full() && session_->unreleased() >= kFewUnreleased) {
@@ -127,31 +124,20 @@ absl::Status ServerConnection::ResolveTopic(const mqtt::Publish& publish, std::s
                                                                          core_.options.topic_alias_maximum));
   }
   if (!topic_name.empty()) {  // MQTT-3.3.2-12
-    if (aliases_.size() < *alias) aliases_.resize(*alias);
-    std::string& place = aliases_[*alias - 1];
-    core_.budget.Give(place.size());
-    core_.budget.Take(topic_name.size());
-    alias_bytes_ += topic_name.size() - place.size();
-    std::string(topic_name).swap(place);  // An assignment would keep the memory of the longest.
-    if (alias_bytes_ > kMaximumAliasBytes || core_.budget.RefusesLasting(alias_bytes_)) {
-      return mqtt::StatusFrom(ReasonCode::kQuotaExceeded,
-                              absl::StrCat("the topics of all aliases have ", alias_bytes_,
-                                           " bytes; this broker keeps ", kMaximumAliasBytes));
-    }
-    return absl::OkStatus();
+    if (aliases_ == nullptr) aliases_ = std::make_unique<IncomingAliases>(core_.budget);
+    return aliases_->Set(*alias, topic_name);
   }
-  if (aliases_.size() < *alias || aliases_[*alias - 1].empty()) {
-    return mqtt::StatusFrom(ReasonCode::kProtocolError, absl::StrCat("Topic Alias ", *alias, " was never set"));
-  }
-  topic_name = aliases_[*alias - 1];
-  return absl::OkStatus();
+  if (aliases_ != nullptr) topic_name = aliases_->Get(*alias);
+  if (!topic_name.empty()) return absl::OkStatus();
+  return mqtt::StatusFrom(ReasonCode::kProtocolError, absl::StrCat("Topic Alias ", *alias, " was never set"));
 }
 
 // Of a large one that came alone, the packet's own memory.
 MessageRef ServerConnection::MessageOf(const mqtt::Publish& publish, std::string_view topic_name, mqtt::TimePoint now) {
-  mqtt::Block block = frames_.TakeBlock(publish.payload);
+  mqtt::FrameBuffer& frames = incoming_->frames;
+  mqtt::Block block = frames.TakeBlock(publish.payload);
   if (block.empty()) return SharedMessage::Copy(core_.budget, publish, topic_name, now);
-  core_.unfinished.Set(*this, frames_.memory_bytes(), UnfinishedPackets::Kind::kPart);  // It counts as a message now.
+  core_.unfinished.Set(*incoming_, frames.memory_bytes(), UnfinishedPackets::Kind::kPart);  // It counts as a message now.
   return SharedMessage::Adopt(core_.budget, std::move(block), publish, topic_name, now);
 }
 
@@ -184,7 +170,7 @@ absl::Status ServerConnection::AfterAck(Outbox::Known known, std::string_view pa
     if (!session_->shares().empty()) core_.router.Refill(*session_);
     // The window has room (MQTT-3.3.4-9). If nothing wants it, our own packets that can wait
     // are not to be written for it.
-    if (session_->outbox().has_work() || !session_->retained_scans().empty()) waker_.Wake();
+    if (session_->outbox().has_work() || session_->HasRetainedScans()) shell_.Wake();
     return absl::OkStatus();
   }
   if (known == Outbox::Known::kMisplaced) {
@@ -192,10 +178,7 @@ absl::Status ServerConnection::AfterAck(Outbox::Known known, std::string_view pa
         ReasonCode::kProtocolError,
         absl::StrCat(mqtt::ToAbsl(packet), " is not the answer that message ", packet_id, " waits for"));
   }
-  if (core_.Logs(LogLevel::kDebug)) {
-    core_.Log(LogLevel::kDebug, "event=unexpected_ack packet=", mqtt::ToAbsl(packet), " peer=", peer_,
-              " packet_id=", packet_id);
-  }
+  Log(LogLevel::kDebug, "unexpected_ack", " packet=", mqtt::ToAbsl(packet), " packet_id=", packet_id);
   return absl::OkStatus();
 }
 
@@ -225,8 +208,8 @@ void ServerConnection::KeepWill(const mqtt::Will& will, mqtt::TimePoint now) {
   publish.retain = will.retain;
   publish.properties = will.properties;
   publish.payload = will.payload;
-  session_->will.emplace(SharedMessage::Copy(core_.budget, publish, will.topic_name, now),
-                         will.properties.Get(property::kWillDelayInterval).value_or(0));
+  session_->will = SharedMessage::Copy(core_.budget, publish, will.topic_name, now);
+  session_->will_delay = will.properties.Get(property::kWillDelayInterval).value_or(0);
 }
 
 }  // namespace mqttrpc::broker

@@ -21,8 +21,8 @@ struct ConnectionTerms {
   ConnectionTerms() = default;
 
   PeerLimits peer;
-  std::uint16_t keep_alive = 0;      // Seconds; 0: none.
   std::uint32_t session_expiry = 0;  // Seconds after the connection; 0xFFFFFFFF: for ever.
+  std::uint16_t keep_alive = 0;      // Seconds; 0: none.
   bool problem_information = true;
 };
 

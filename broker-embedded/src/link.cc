@@ -3,21 +3,19 @@
 namespace mqttrpc::broker {
 
 void Link::OnBytes(std::span<const std::byte> bytes) {
-  const std::uint64_t before = connection_.publishes_received();
   connection_.OnBytes(bytes, host_.Now(), host_.HasTurn(*this));
-  AfterFrames(before);
+  AfterFrames();
 }
 
 // Until what was read is through, no more is read.
 void Link::Continue(mqtt::TimePoint now) {
-  const std::uint64_t before = connection_.publishes_received();
   connection_.Continue(now);
   if (!connection_.unfinished() && !connection_.finished() && !paused) transport_->ResumeReading();
-  AfterFrames(before);
+  AfterFrames();
 }
 
-void Link::AfterFrames(std::uint64_t publishes_before) {
-  if (connection_.publishes_received() != publishes_before) host_.OnPublished(*this);
+void Link::AfterFrames() {
+  if (connection_.TakePublished()) host_.OnPublished(*this);
   if (!connection_.unfinished()) return;
   transport_->PauseReading();
   if (!connection_.choked()) host_.OnUnfinished(*this);

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,7 +20,7 @@ class Link;
 // one that came first.
 struct Place {
   std::uint64_t rank = 0;
-  std::uint64_t ticket = 0;
+  std::uint64_t ticket = 0;  // From 1 on; 0: it does not wait.
   auto operator<=>(const Place&) const = default;
 };
 
@@ -40,10 +39,10 @@ class LinkHost {
 };
 
 // Destroying it drops the stream. Its deadline queue entry is the shard's.
-class Link final : public mqtt::Transport::Handler, public ServerConnection::Waker, public mqtt::DeadlineQueue::Entry {
+class Link final : public mqtt::Transport::Handler, public ServerConnection::Shell, public mqtt::DeadlineQueue::Entry {
  public:
   Link(LinkHost& host, BrokerCore& core, std::unique_ptr<mqtt::Transport> transport)
-      : host_(host), transport_(std::move(transport)), connection_(core, *this, transport_->peer(), host.Now()) {}
+      : host_(host), transport_(std::move(transport)), connection_(core, *this, host.Now()) {}
 
   void Start() { transport_->Start(*this); }
 
@@ -63,12 +62,12 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::Wak
   const ServerConnection& connection() const { return connection_; }
 
   // The shard's own notes.
+  std::uint32_t index = 0;   // Among its links.
   std::uint64_t serial = 0;  // In the order they came.
-  std::size_t index = 0;     // Among its links.
+  Place place;               // Among those to Continue().
   bool paused = false;
   bool patient = false;                          // Among those to Wake() soon.
   mqtt::TimePoint patient_since = mqtt::kNever;  // kNever: it has written since.
-  std::optional<Place> place;                    // Among those to Continue().
 
   // mqtt::Transport::Handler:
   void OnBytes(std::span<const std::byte> bytes) override;
@@ -76,20 +75,21 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::Wak
   void OnWritten() override;
   void OnClosed(absl::Status why) override;
 
-  // ServerConnection::Waker:
+  // ServerConnection::Shell:
   void Wake() override;
   void WakeLater() override {
     if (!awake_) host_.OnPatient(*this);
   }
+  std::string peer() const override { return transport_->peer(); }
 
  private:
-  void AfterFrames(std::uint64_t publishes_before);
+  void AfterFrames();
   void Written();
 
+  bool awake_ = false;
   LinkHost& host_;
   std::unique_ptr<mqtt::Transport> transport_;
   ServerConnection connection_;
-  bool awake_ = false;
 };
 
 }  // namespace mqttrpc::broker

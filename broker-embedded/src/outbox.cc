@@ -1,5 +1,6 @@
 #include "outbox.h"
 
+#include <limits>
 #include <utility>
 
 namespace mqttrpc::broker {
@@ -13,77 +14,52 @@ std::size_t Charged(const Delivery& delivery) {
   return sizeof(Delivery) + delivery.identifiers.size() * sizeof(delivery.identifiers.front());
 }
 
-// The same whatever version the client speaks next time.
-std::size_t SizeOf(const Delivery& delivery) { return PacketBytes(delivery, mqtt::ProtocolVersion::k5); }
+// Room for so many is kept by those that may not keep much.
+constexpr std::size_t kFewMessages = 8;
 
 }  // namespace
 
-Outbox::Outbox(const Limits& limits, MemoryBudget& budget, Counters& counters)
-    : limits_(limits), budget_(budget), counters_(counters) {}
+bool Outbox::Traffic::idle() const {
+  return open.empty() && held.empty() && in_flight.empty() && resend.empty() && bytes_under_way == 0;
+}
+
+void Outbox::Traffic::Rest(bool roomy) {
+  const std::size_t kept = roomy ? std::numeric_limits<std::size_t>::max() : kFewMessages;
+  open.Trim(kept);
+  held.Trim(kept);
+  resend.Trim(kept);
+  in_flight.Trim(kept);
+}
 
 Outbox::~Outbox() { Clear(DropReason::kSessionEnded); }
+
+Outbox::Traffic& Outbox::Busy() {
+  if (traffic_ == nullptr) {
+    traffic_ = host_.pool.Take();
+    traffic_->in_flight.StartAt(next_packet_id_);
+    host_.budget.Take(sizeof(Traffic));
+  }
+  return *traffic_;
+}
+
+// Lets traffic_ go when there is none: behind everything that may have ended the last.
+void Outbox::Settle() {
+  if (traffic_ == nullptr || !traffic_->idle()) return;
+  next_packet_id_ = traffic_->in_flight.next();
+  host_.pool.Give(std::move(traffic_));
+  host_.budget.Give(sizeof(Traffic));
+}
 
 void Outbox::Attach(const PeerLimits& peer) {
   attached_ = true;
   peer_ = peer;
-  on_wire_ = 0;
-  resend_.clear();
-  in_flight_.ForEach([this](PacketId packet_id, Sent& sent) {
+  if (traffic_ == nullptr) return;
+  traffic_->on_wire = 0;
+  traffic_->resend.clear();
+  traffic_->in_flight.ForEach([this](PacketId packet_id, Sent& sent) {
     sent.on_wire = false;
-    resend_.push(packet_id);
+    traffic_->resend.push(packet_id);
   });
-}
-
-void Outbox::Detach() {
-  attached_ = false;
-  on_wire_ = 0;
-  bytes_under_way_ = 0;
-  resend_.clear();
-  for (Fifo<Delivery>* queue : {&held_, &open_}) {
-    Fifo<Delivery> kept;
-    while (!queue->empty()) {
-      Delivery delivery = queue->pop();
-      if (delivery.qos != QoS::kAtMostOnce) {
-        kept.push(std::move(delivery));
-        continue;
-      }
-      Release(delivery);
-      counters_.Dropped(DropReason::kDisconnected).Add();
-    }
-    *queue = std::move(kept);
-  }
-}
-
-void Outbox::Trim(std::size_t most) {
-  if (bytes_ + FlowBytes() <= most) return;
-  std::size_t kept = 0;
-  bool full = false;
-  std::size_t dropped = 0;
-  const auto keeps = [&](std::size_t bytes) {
-    full = full || kept + bytes > most;
-    if (!full) kept += bytes;
-    return !full;
-  };
-  std::vector<PacketId> ended;
-  in_flight_.ForEach([&](PacketId packet_id, Sent& sent) {
-    if (!keeps(kCostOfFlow + (sent.delivery.message ? SizeOf(sent.delivery) : 0))) ended.push_back(packet_id);
-  });
-  dropped += ended.size();
-  for (const PacketId packet_id : ended) End(packet_id);
-  for (Fifo<Delivery>* queue : {&held_, &open_}) {
-    Fifo<Delivery> rest;
-    while (!queue->empty()) {
-      Delivery delivery = queue->pop();
-      if (keeps(SizeOf(delivery))) {
-        rest.push(std::move(delivery));
-        continue;
-      }
-      Release(delivery);
-      ++dropped;
-    }
-    *queue = std::move(rest);
-  }
-  counters_.Dropped(DropReason::kMemory).Add(dropped);
 }
 
 bool Outbox::TooLarge(const Delivery& delivery) const {
@@ -92,23 +68,24 @@ bool Outbox::TooLarge(const Delivery& delivery) const {
 
 // One message always has: else those over the limit would never arrive.
 bool Outbox::HasRoomFor(const Delivery& delivery) const {
-  if (waiting_messages() >= limits_.messages) return false;
-  const std::size_t held = bytes_ + bytes_under_way_;
-  return held == 0 || held + SizeOf(delivery) <= limits_.bytes;
+  if (waiting_messages() >= host_.limits.messages) return false;
+  const std::size_t held = traffic().bytes + traffic().bytes_under_way;
+  return held == 0 || held + SizeOf(delivery) <= host_.limits.bytes;
 }
 
 Outbox::Outcome Outbox::Refuse(Outcome outcome, DropReason reason) {
-  counters_.Dropped(reason).Add();
+  host_.counters.Dropped(reason).Add();
   return outcome;
 }
 
 // There is for one message, while the others leave room for what lasts: nobody knows
 // whether it will be taken.
 bool Outbox::HasMemoryFor(const Delivery& delivery, bool stalled) const {
-  if (budget_.exhausted()) return false;
+  if (host_.budget.exhausted()) return false;
   const bool idle = stalled || !attached_;
-  if (!idle && bytes_ == 0 && budget_.HasRoomBelowMark(SizeOf(delivery))) return true;
-  return bytes_ + FlowBytes() + SizeOf(delivery) <= (idle ? budget_.IdleShare() : budget_.ActiveShare());
+  if (!idle && traffic().bytes == 0 && host_.budget.HasRoomBelowMark(SizeOf(delivery))) return true;
+  return traffic().bytes + traffic().FlowBytes() + SizeOf(delivery) <=
+         (idle ? host_.budget.IdleShare() : host_.budget.ActiveShare());
 }
 
 Outbox::Outcome Outbox::Push(Delivery delivery, bool stalled) {
@@ -121,29 +98,42 @@ Outbox::Outcome Outbox::Push(Delivery delivery, bool stalled) {
 }
 
 void Outbox::Queue(Delivery delivery) {
-  bytes_ += SizeOf(delivery);
-  budget_.Take(Charged(delivery));
-  if (delivery.group != 0) ++shared_;
-  open_.push(std::move(delivery));
+  Traffic& traffic = Busy();
+  traffic.bytes += SizeOf(delivery);
+  host_.budget.Take(Charged(delivery));
+  if (delivery.group != 0) ++traffic.shared;
+  traffic.open.push(std::move(delivery));
+}
+
+void Outbox::OnWritten() {
+  if (traffic_ == nullptr) return;
+  traffic_->bytes_under_way = 0;
+  Settle();
+}
+
+void Outbox::OnProgress(mqtt::TimePoint now) {
+  if (traffic_ != nullptr) traffic_->progress_at = now;
 }
 
 bool Outbox::HasWindowFor(std::size_t count) const {
   constexpr std::size_t kFewGaps = 64;
-  if (budget_.lasting_full() && in_flight_.gaps() > kFewGaps) return false;
-  return attached_ && on_wire_ + count <= peer_.receive_maximum && in_flight_.size() + count <= limits_.in_flight;
+  if (host_.budget.lasting_full() && traffic().in_flight.gaps() > kFewGaps) return false;
+  return attached_ && traffic().on_wire + count <= peer_.receive_maximum &&
+         in_flight() + count <= host_.limits.in_flight;
 }
 
 // Gives back what one message costs that leaves.
 void Outbox::Release(const Delivery& delivery) {
-  bytes_ -= SizeOf(delivery);
-  budget_.Give(Charged(delivery));
-  if (delivery.group != 0) --shared_;
+  traffic_->bytes -= SizeOf(delivery);
+  host_.budget.Give(Charged(delivery));
+  if (delivery.group != 0) --traffic_->shared;
 }
 
 // Identifiers that were ended between others take their place still.
 void Outbox::ChargeFlows() {
-  budget_.Take((in_flight_.places() - charged_flows_) * kCostOfFlow);  // Unsigned: may give back.
-  charged_flows_ = in_flight_.places();
+  host_.budget.Take((traffic_->in_flight.places() - traffic_->charged_flows) *
+                    kCostOfFlow);  // Unsigned: may give back.
+  traffic_->charged_flows = traffic_->in_flight.places();
 }
 
 // From then on a flow of QoS 2 is an identifier only.
@@ -154,28 +144,28 @@ void Outbox::ReleaseMessage(Sent& sent) {
 }
 
 bool Outbox::NextResend(mqtt::TimePoint now, Outgoing& next) {
-  while (!resend_.empty()) {
-    const PacketId packet_id = resend_.front();
-    Sent* sent = in_flight_.Find(packet_id);
+  while (!traffic_->resend.empty()) {
+    const PacketId packet_id = traffic_->resend.front();
+    Sent* sent = traffic_->in_flight.Find(packet_id);
     if (sent == nullptr) {
-      resend_.pop();
+      traffic_->resend.pop();
       continue;
     }
     if (sent->await == Sent::Await::kPubComp) {
-      resend_.pop();
+      traffic_->resend.pop();
       next.delivery = Delivery();
       next.packet_id = packet_id;
       return true;
     }
     if (TooLarge(sent->delivery)) {  // It takes less now than when it left.
-      resend_.pop();
-      counters_.Dropped(DropReason::kTooLarge).Add();
+      traffic_->resend.pop();
+      host_.counters.Dropped(DropReason::kTooLarge).Add();
       End(packet_id);
       continue;
     }
-    if (on_wire_ >= peer_.receive_maximum) return false;
-    resend_.pop();
-    if (on_wire_++ == 0) progress_at_ = now;
+    if (traffic_->on_wire >= peer_.receive_maximum) return false;
+    traffic_->resend.pop();
+    if (traffic_->on_wire++ == 0) traffic_->progress_at = now;
     sent->on_wire = true;
     next.delivery = sent->delivery;
     next.packet_id = packet_id;
@@ -188,67 +178,77 @@ bool Outbox::NextResend(mqtt::TimePoint now, Outgoing& next) {
 // The next that waits, with its costs given back; not what expired meanwhile.
 bool Outbox::TakeWaiting(mqtt::TimePoint now, Delivery& next) {
   // First everything of the connection before (MQTT-4.6.0-1).
-  const bool window_open = resend_.empty() && HasWindowFor(1);
+  const bool window_open = traffic_->resend.empty() && HasWindowFor(1);
   for (;;) {
-    if (!held_.empty() && window_open) {
-      next = held_.pop();
-    } else if (open_.empty()) {
+    if (!traffic_->held.empty() && window_open) {
+      next = traffic_->held.pop();
+    } else if (traffic_->open.empty()) {
       return false;
     } else {
-      next = open_.pop();
+      next = traffic_->open.pop();
       if (next.qos != QoS::kAtMostOnce && !window_open) {
-        held_.push(std::move(next));  // MQTT-3.3.4-9; what follows goes on (MQTT-3.3.4-10).
+        traffic_->held.push(std::move(next));  // MQTT-3.3.4-9; what follows goes on (MQTT-3.3.4-10).
         continue;
       }
     }
     Release(next);
     const bool expired = next.message->ExpiredAt(now);
     if (!expired && !TooLarge(next)) return true;
-    counters_.Dropped(expired ? DropReason::kExpired : DropReason::kTooLarge).Add();  // MQTT-3.3.2-5
+    host_.counters.Dropped(expired ? DropReason::kExpired : DropReason::kTooLarge).Add();  // MQTT-3.3.2-5
   }
 }
 
 bool Outbox::Next(mqtt::TimePoint now, Outgoing& next) {
+  if (traffic_ == nullptr) return false;
   next.dup = false;
   if (NextResend(now, next)) return true;
-  if (!TakeWaiting(now, next.delivery)) return false;
+  if (!TakeWaiting(now, next.delivery)) {
+    Settle();
+    return false;
+  }
   next.packet_id = 0;
   if (next.delivery.qos == QoS::kAtMostOnce) {
-    bytes_under_way_ += SizeOf(next.delivery);
+    traffic_->bytes_under_way += SizeOf(next.delivery);
     return true;
   }
   // Kept until it is acknowledged.
-  bytes_ += SizeOf(next.delivery);
-  budget_.Take(Charged(next.delivery));
-  if (next.delivery.group != 0) ++shared_;
-  if (on_wire_++ == 0) progress_at_ = now;
+  traffic_->bytes += SizeOf(next.delivery);
+  host_.budget.Take(Charged(next.delivery));
+  if (next.delivery.group != 0) ++traffic_->shared;
+  if (traffic_->on_wire++ == 0) traffic_->progress_at = now;
   const auto await = next.delivery.qos == QoS::kAtLeastOnce ? Sent::Await::kPubAck : Sent::Await::kPubRec;
-  next.packet_id = *in_flight_.Add(Sent(next.delivery, await));  // The window is open.
+  next.packet_id = *traffic_->in_flight.Add(Sent(next.delivery, await));  // The window is open.
   ChargeFlows();
   return true;
 }
 
+Outbox::Sent* Outbox::Find(PacketId packet_id) {
+  return traffic_ == nullptr ? nullptr : traffic_->in_flight.Find(packet_id);
+}
+
 void Outbox::End(PacketId packet_id) {
-  std::optional<Sent> sent = in_flight_.Remove(packet_id);
+  std::optional<Sent> sent = traffic_->in_flight.Remove(packet_id);
   ReleaseMessage(*sent);
   ChargeFlows();
-  if (sent->on_wire && on_wire_ > 0) --on_wire_;
+  if (sent->on_wire && traffic_->on_wire > 0) --traffic_->on_wire;
 }
 
 Outbox::Known Outbox::OnPubAck(PacketId packet_id) {
-  const Sent* sent = in_flight_.Find(packet_id);
+  const Sent* sent = Find(packet_id);
   if (sent == nullptr) return Known::kNo;
   if (sent->await != Sent::Await::kPubAck) return Known::kMisplaced;
   End(packet_id);
+  Settle();
   return Known::kYes;
 }
 
 Outbox::Known Outbox::OnPubRec(PacketId packet_id, bool error) {
-  Sent* sent = in_flight_.Find(packet_id);
+  Sent* sent = Find(packet_id);
   if (sent == nullptr) return Known::kNo;
   if (sent->await == Sent::Await::kPubAck) return Known::kMisplaced;
   if (error) {
     End(packet_id);
+    Settle();
     return Known::kYes;
   }
   if (sent->await == Sent::Await::kPubComp) return Known::kAgain;
@@ -258,50 +258,12 @@ Outbox::Known Outbox::OnPubRec(PacketId packet_id, bool error) {
 }
 
 Outbox::Known Outbox::OnPubComp(PacketId packet_id) {
-  const Sent* sent = in_flight_.Find(packet_id);
+  const Sent* sent = Find(packet_id);
   if (sent == nullptr) return Known::kNo;
   if (sent->await != Sent::Await::kPubComp) return Known::kMisplaced;
   End(packet_id);
+  Settle();
   return Known::kYes;
-}
-
-void Outbox::Clear(DropReason reason) {
-  std::size_t dropped = 0;
-  for (Fifo<Delivery>* queue : {&held_, &open_}) {
-    for (; !queue->empty(); ++dropped) Release(queue->pop());
-  }
-  std::vector<PacketId> ids;
-  // What was sent may have arrived: it counts as sent.
-  in_flight_.ForEach([&](PacketId packet_id, Sent&) { ids.push_back(packet_id); });
-  for (const PacketId packet_id : ids) End(packet_id);
-  resend_.clear();
-  if (dropped > 0) counters_.Dropped(reason).Add(dropped);
-}
-
-std::vector<Delivery> Outbox::TakeShared() {
-  std::vector<Delivery> taken;
-  if (shared_ == 0) return taken;
-  std::vector<PacketId> ids;
-  in_flight_.ForEach([&](PacketId packet_id, Sent& sent) {
-    if (sent.delivery.group == 0 || sent.await != Sent::Await::kPubAck) return;
-    taken.push_back(sent.delivery);
-    ids.push_back(packet_id);
-  });
-  for (const PacketId packet_id : ids) End(packet_id);
-  for (Fifo<Delivery>* queue : {&held_, &open_}) {
-    Fifo<Delivery> kept;
-    while (!queue->empty()) {
-      Delivery delivery = queue->pop();
-      if (delivery.group == 0) {
-        kept.push(std::move(delivery));
-        continue;
-      }
-      Release(delivery);
-      taken.push_back(std::move(delivery));
-    }
-    *queue = std::move(kept);
-  }
-  return taken;
 }
 
 }  // namespace mqttrpc::broker

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "counters.h"
@@ -12,6 +13,7 @@
 #include "memory_budget.h"
 #include "mqttrpc/mqtt/clock.h"
 #include "packets.h"
+#include "pool.h"
 #include "shared_message.h"
 
 namespace mqttrpc::broker {
@@ -20,17 +22,17 @@ namespace mqttrpc::broker {
 struct PeerLimits {
   PeerLimits() = default;
 
-  mqtt::ProtocolVersion version = mqtt::ProtocolVersion::k5;
-  std::uint16_t receive_maximum = 65'535;           // Unacknowledged QoS 1 and 2 messages (3.1.2.11.3).
   std::uint32_t maximum_packet_size = 268'435'460;  // Bytes: the largest there is.
+  std::uint16_t receive_maximum = 65'535;           // Unacknowledged QoS 1 and 2 messages (3.1.2.11.3).
   std::uint16_t topic_alias_maximum = 0;            // As we use them: already bounded by our own maximum.
+  mqtt::ProtocolVersion version = mqtt::ProtocolVersion::k5;
 };
 
 // First in, first out, except that QoS 1 and 2 beyond the client's Receive Maximum
 // wait while QoS 0 goes on (MQTT-3.3.4-9, MQTT-3.3.4-10). A message becomes bytes
 // only when a write can begin: until then it may expire, and costs a reference. QoS
 // 1 and 2 are kept until acknowledged, and sent again, in order, when the client
-// comes back (MQTT-4.4.0-1, MQTT-4.6.0-1).
+// comes back (MQTT-4.4.0-1, MQTT-4.6.0-1). While there is nothing it is a few words.
 class Outbox {
  public:
   struct Limits {
@@ -48,7 +50,9 @@ class Outbox {
     kNotKept,   // QoS 0 for a client that is away.
   };
 
-  Outbox(const Limits& limits, MemoryBudget& budget, Counters& counters);
+  struct Host;  // What the outboxes of one shard have in common.
+
+  explicit Outbox(Host& host) : host_(host) {}  // `host` outlives it.
   ~Outbox();
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
@@ -78,12 +82,14 @@ class Outbox {
   bool Next(mqtt::TimePoint now, Outgoing& next);
 
   // What Next() gave has been written.
-  void OnWritten() { bytes_under_way_ = 0; }
+  void OnWritten();
 
   // An acknowledgement has come; see Silent().
-  void OnProgress(mqtt::TimePoint now) { progress_at_ = now; }
+  void OnProgress(mqtt::TimePoint now);
   // Whether the client acknowledges nothing, and so takes nothing, since before then.
-  bool Silent(mqtt::TimePoint since) const { return on_wire_ > 0 && !HasWindowFor(1) && progress_at_ < since; }
+  bool Silent(mqtt::TimePoint since) const {
+    return traffic().on_wire > 0 && !HasWindowFor(1) && traffic().progress_at < since;
+  }
 
   // What an acknowledgement was for.
   enum class Known {
@@ -106,14 +112,14 @@ class Outbox {
 
   // Whether `count` more QoS 1 or 2 messages could go out at once.
   bool HasWindowFor(std::size_t count) const;
-  std::size_t outstanding() const { return on_wire_ + waiting_messages(); }
-  std::size_t waiting_messages() const { return open_.size() + held_.size(); }
-  std::size_t in_flight() const { return in_flight_.size(); }
-  std::size_t bytes() const { return bytes_; }
-  bool empty() const { return waiting_messages() == 0 && in_flight_.empty(); }
-  bool has_work() const { return waiting_messages() > 0 || !resend_.empty(); }  // Next() may find something.
-  bool HasRoomFor(const Delivery& delivery) const;                              // By this client's limits.
-  bool HasMemoryFor(const Delivery& delivery, bool stalled) const;              // By the broker's.
+  std::size_t outstanding() const { return traffic().on_wire + waiting_messages(); }
+  std::size_t waiting_messages() const { return traffic().open.size() + traffic().held.size(); }
+  std::size_t in_flight() const { return traffic().in_flight.size(); }
+  std::size_t bytes() const { return traffic().bytes; }
+  bool empty() const { return waiting_messages() == 0 && in_flight() == 0; }
+  bool has_work() const { return waiting_messages() > 0 || !traffic().resend.empty(); }  // Next() may find something.
+  bool HasRoomFor(const Delivery& delivery) const;                                       // By this client's limits.
+  bool HasMemoryFor(const Delivery& delivery, bool stalled) const;                       // By the broker's.
 
  private:
   // A QoS 1 or 2 message that was sent at least once.
@@ -125,33 +131,62 @@ class Outbox {
     bool on_wire = true;  // Counts against the Receive Maximum.
   };
 
+  static constexpr std::size_t kCostOfFlow = mqtt::InFlight<Sent>::kBytesPerPlace;
+
+  // All of it, while there is any.
+  struct Traffic {
+    bool idle() const;
+    void Rest(bool roomy);  // See Pool.
+    std::size_t FlowBytes() const { return in_flight.places() * kCostOfFlow; }
+
+    mqtt::Fifo<Delivery> open;  // Messages as they came.
+    mqtt::Fifo<Delivery> held;  // QoS 1 and 2 that met a closed window; older than all in `open`.
+    mqtt::InFlight<Sent> in_flight;
+    mqtt::Fifo<mqtt::PacketId> resend;  // Of an earlier connection, not yet sent on this one.
+    mqtt::TimePoint progress_at{};
+    std::size_t charged_flows = 0;    // Of in_flight.places().
+    std::size_t on_wire = 0;          // Sent on this connection and not acknowledged.
+    std::size_t bytes = 0;            // Of all messages above.
+    std::size_t bytes_under_way = 0;  // Of QoS 0 that is being written.
+    std::size_t shared = 0;           // How many of them have a group.
+  };
+
+  const Traffic& traffic() const;
+  Traffic& Busy();
+  void Settle();
+
+  template <typename Keeps>
+  void Filter(Keeps&& keeps);
+  // The same whatever version the client speaks next time.
+  static std::size_t SizeOf(const Delivery& delivery) { return PacketBytes(delivery, mqtt::ProtocolVersion::k5); }
   Outcome Refuse(Outcome outcome, DropReason reason);
   bool NextResend(mqtt::TimePoint now, Outgoing& next);
   bool TakeWaiting(mqtt::TimePoint now, Delivery& next);
   void Release(const Delivery& delivery);
   void ReleaseMessage(Sent& sent);
   void ChargeFlows();
-  std::size_t FlowBytes() const { return in_flight_.places() * kCostOfFlow; }
+  Sent* Find(mqtt::PacketId packet_id);
   void End(mqtt::PacketId packet_id);
   bool TooLarge(const Delivery& delivery) const;
 
-  const Limits limits_;
-  MemoryBudget& budget_;
-  Counters& counters_;
-  bool attached_ = false;
+  Host& host_;
+  std::unique_ptr<Traffic> traffic_;  // Null: nothing is here.
   PeerLimits peer_;
-
-  Fifo<Delivery> open_;  // Messages as they came.
-  Fifo<Delivery> held_;  // QoS 1 and 2 that met a closed window; older than all in open_.
-  static constexpr std::size_t kCostOfFlow = mqtt::InFlight<Sent>::kBytesPerPlace;
-  mqtt::InFlight<Sent> in_flight_;
-  Fifo<mqtt::PacketId> resend_;  // Of an earlier connection, not yet sent on this one.
-  mqtt::TimePoint progress_at_{};
-  std::size_t charged_flows_ = 0;    // Of in_flight_.places().
-  std::size_t on_wire_ = 0;          // Sent on this connection and not acknowledged.
-  std::size_t bytes_ = 0;            // Of all messages above.
-  std::size_t bytes_under_way_ = 0;  // Of QoS 0 that is being written.
-  std::size_t shared_ = 0;           // How many of them have a group.
+  mqtt::PacketId next_packet_id_ = 1;  // While there is no traffic_.
+  bool attached_ = false;
 };
+
+struct Outbox::Host {
+  Host(const Limits& limits_in, MemoryBudget& budget_in, Counters& counters_in)
+      : limits(limits_in), budget(budget_in), counters(counters_in) {}
+
+  const Limits limits;  // Of each.
+  MemoryBudget& budget;
+  Counters& counters;
+  const Traffic none;
+  Pool<Traffic> pool;
+};
+
+inline const Outbox::Traffic& Outbox::traffic() const { return traffic_ != nullptr ? *traffic_ : host_.none; }
 
 }  // namespace mqttrpc::broker

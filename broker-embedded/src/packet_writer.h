@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -10,27 +11,30 @@
 #include <absl/status/status.h>
 
 #include "alias_table.h"
-#include "buffer_pool.h"
 #include "counters.h"
 #include "memory_budget.h"
 #include "mqttrpc/mqtt/clock.h"
 #include "outbox.h"
 #include "packets.h"
+#include "pool.h"
 #include "shared_message.h"
 
 namespace mqttrpc::broker {
 
 // Packets of our own (acknowledgements and the like) go out first, in order; then
-// the messages of the session's Outbox, as many as one write takes.
+// the messages of the session's Outbox, as many as one write takes. Between writes it is a
+// few words.
 class PacketWriter {
  public:
-  PacketWriter(MemoryBudget& budget, BufferPool& buffers, Counters& counters);
+  struct Host;  // What the writers of one shard have in common.
+
+  explicit PacketWriter(Host& host) : host_(host) {}  // `host` outlives it.
   ~PacketWriter();
   PacketWriter(const PacketWriter&) = delete;
   PacketWriter& operator=(const PacketWriter&) = delete;
 
   // From CONNECT. Until then a packet may have 268,435,460 bytes.
-  void SetPeer(const PeerLimits& peer);
+  void SetPeer(const PeerLimits& peer) { peer_ = peer; }
 
   // Appends a packet of our own. kResourceExhausted if it is over the client's
   // Maximum Packet Size (MQTT-3.1.2-24); else as EncodePacket. On an error nothing
@@ -45,13 +49,13 @@ class PacketWriter {
   // Whether that was all of what had been begun: a large message takes several writes.
   bool Written();
 
-  bool writing() const { return writing_active_; }
-  mqtt::TimePoint writing_since() const { return writing_since_; }                 // Only if writing().
-  bool idle() const { return !writing_active_ && rest_.empty() && own_.empty(); }  // Messages may still wait.
-  std::size_t own_bytes() const { return own_.size(); }                            // That wait.
+  bool writing() const { return work().active; }
+  mqtt::TimePoint writing_since() const { return work().since; }  // Only if writing().
+  bool idle() const { return work().idle(); }                     // Messages may still wait.
+  std::size_t own_bytes() const { return work().own.size(); }     // That wait.
 
   // PUBACKs that the client cannot have seen yet.
-  std::size_t unsent_pub_acks() const { return unsent_pub_acks_; }
+  std::size_t unsent_pub_acks() const { return work().unsent_pub_acks; }
   // Whether a message with a Response Topic was ever among what was written.
   bool sent_request() const { return sent_request_; }
 
@@ -63,27 +67,44 @@ class PacketWriter {
     MessageRef message;
   };
 
+  // What there is to write, while there is something.
+  struct Work {
+    bool idle() const { return !active && rest.empty() && own.empty(); }
+    void Rest(bool roomy);  // See Pool.
+
+    mqtt::WireBuffer own;      // Our own packets, encoded.
+    mqtt::WireBuffer writing;  // The write under way.
+    std::vector<Reference> references;
+    std::vector<std::span<const std::byte>> rest;  // Of it, not yet handed out; the last comes first.
+    bool active = false;
+    mqtt::TimePoint since{};  // When it became so.
+    std::size_t unsent_pub_acks = 0;
+  };
+
+  const Work& work() const;
+  Work& Busy();
+  void Settle();
   void BeginWrite(Outbox* outbox, mqtt::TimePoint now);
   void EncodeMessages(Outbox& outbox, mqtt::TimePoint now);
   std::string_view Encode(const Outbox::Outgoing& next, mqtt::TimePoint now);
-  mqtt::WireBuffer& Own();
+  AliasTable& Aliases();
 
-  MemoryBudget& budget_;
-  BufferPool& buffers_;
-  Counters& counters_;
+  Host& host_;
+  std::unique_ptr<Work> work_;  // Null: there is nothing.
+  std::unique_ptr<AliasTable> aliases_;
   PeerLimits peer_;
-  AliasTable aliases_;
-
-  mqtt::WireBuffer own_;  // Our own packets, encoded.
-
-  mqtt::WireBuffer writing_;  // The write under way.
-  std::vector<Reference> references_;
-  std::vector<std::span<const std::byte>> rest_;  // Of it, not yet handed out; the last comes first.
-  bool writing_active_ = false;
   bool sent_request_ = false;
-  mqtt::TimePoint writing_since_{};
-
-  std::size_t unsent_pub_acks_ = 0;
 };
+
+struct PacketWriter::Host {
+  Host(MemoryBudget& budget_in, Counters& counters_in) : budget(budget_in), counters(counters_in) {}
+
+  MemoryBudget& budget;
+  Counters& counters;
+  const Work none;
+  Pool<Work> pool;
+};
+
+inline const PacketWriter::Work& PacketWriter::work() const { return work_ != nullptr ? *work_ : host_.none; }
 
 }  // namespace mqttrpc::broker

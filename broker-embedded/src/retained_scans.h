@@ -9,6 +9,7 @@
 
 #include "fifo.h"
 #include "memory_budget.h"
+#include "mqttrpc/mqtt/clock.h"
 #include "retained_store.h"
 #include "shared_message.h"
 #include "subscription_tree.h"
@@ -40,6 +41,9 @@ class RetainedScans {
   std::size_t Run(const RetainedStore& retained, mqtt::TimePoint now, std::size_t most,
                   absl::FunctionRef<bool(Delivery&)> take);
 
+  // When nothing else would tell that there is room: the connection's note.
+  mqtt::TimePoint again_at = mqtt::kNever;
+
  private:
   struct Scan {
     SubscriptionOptions granted;
@@ -51,7 +55,7 @@ class RetainedScans {
   void DropUnwanted();
 
   MemoryBudget& budget_;
-  Fifo<std::string> queue_;  // Topic Filters, each once, all of them in scans_.
+  mqtt::Fifo<std::string> queue_;  // Topic Filters, each once, all of them in scans_.
   TextMap<Scan> scans_;
   std::size_t unwanted_ = 0;
   RetainedStore::Cursor cursor_;  // Of the first.

@@ -23,7 +23,6 @@ Router::Router(const Outbox::Limits& limits, MemoryBudget& budget, Counters& cou
 Router::Result Router::Route(const MessageRef& message, const Subscriber* from) {
   message_ = &message;
   from_ = from;
-  ++mark_;
   result_ = Result();
   copies_.clear();
   groups_.clear();
@@ -58,9 +57,8 @@ Delivery Router::DeliveryFor(const MessageRef& message, const Subscription& subs
 void Router::OnSubscription(const Subscription& subscription) {
   if (subscription.options.no_local && subscription.subscriber == from_) return;  // MQTT-3.8.3-3
   auto& target = static_cast<RouteTarget&>(*subscription.subscriber);
-  if (target.route_mark_ != mark_) {
-    target.route_mark_ = mark_;
-    target.route_slot_ = copies_.size();
+  if (target.route_slot_ >= copies_.size() || copies_[target.route_slot_].target != &target) {
+    target.route_slot_ = static_cast<std::uint32_t>(copies_.size());
     copies_.emplace_back(target, DeliveryFor(*message_, subscription));
     return;
   }

@@ -33,9 +33,8 @@ class RouteTarget : public Subscriber {
 
  private:
   friend class Router;
-  // Where the running Route() keeps this target's copy, if its mark is ours.
-  std::uint64_t route_mark_ = 0;
-  std::size_t route_slot_ = 0;
+  // Where a Route() kept this target's copy: the running one, if it is there.
+  std::uint32_t route_slot_ = 0;
 };
 
 // The subscriptions of one shard. Not thread-safe. A second shard would get the
@@ -100,7 +99,6 @@ class Router final : private MatchSink {
   // Of the running Route() only.
   const MessageRef* message_ = nullptr;
   const Subscriber* from_ = nullptr;
-  std::uint64_t mark_ = 0;
   std::vector<Copy> copies_;
   std::vector<ShareGroup*> groups_;
   Result result_;

@@ -25,20 +25,11 @@ constexpr std::chrono::seconds kScanAgain{1};
 
 }  // namespace
 
-ServerConnection::ServerConnection(BrokerCore& core, Waker& waker, std::string peer, mqtt::TimePoint now)
-    : core_(core),
-      waker_(waker),
-      peer_(std::move(peer)),
-      frames_(core.options.maximum_connect_packet_size),
-      writer_(core.budget, core.buffers, core.counters),
-      began_at_(now),
-      last_packet_at_(now) {
-  frames_.UseSpares(core.budget.spares(), SharedMessage::kRoomInFront);
-}
+ServerConnection::ServerConnection(BrokerCore& core, Shell& shell, mqtt::TimePoint now)
+    : core_(core), shell_(shell), writer_(core.writers), last_packet_at_(now) {}
 
 ServerConnection::~ServerConnection() {
-  core_.unfinished.Set(*this, 0, UnfinishedPackets::Kind::kPart);
-  core_.budget.Give(alias_bytes_ + auth_connect_.size());
+  if (incoming_ != nullptr) core_.unfinished.Set(*incoming_, 0, UnfinishedPackets::Kind::kPart);
   // Finish() has left the session, unless nobody closed us: then nobody is told either.
   if (session_ != nullptr) session_->Detach();
 }
@@ -78,11 +69,9 @@ absl::Status ServerConnection::Accept(const mqtt::Connect& connect, mqtt::TimePo
   mqtt::ConnAck ack;
   ack.session_present = sessions.WouldResume(client_id, connect.clean_start);  // MQTT-3.2.2-2, MQTT-3.2.2-3
   mqtt::Properties properties = ConnAckProperties(connect, options, terms_, client_id, assigned);
-  if (const auto method = auth_answer_.Get(mqtt::property::kAuthenticationMethod)) {  // 3.2.2.3.17
-    properties.Set(mqtt::property::kAuthenticationMethod, *method);
-    if (const auto data = auth_answer_.Get(mqtt::property::kAuthenticationData)) {
-      properties.Set(mqtt::property::kAuthenticationData, *data);
-    }
+  if (auth_ != nullptr) {  // 3.2.2.3.17
+    properties.Set(mqtt::property::kAuthenticationMethod, std::string_view(auth_->method));
+    if (auth_->answer) properties.Set(mqtt::property::kAuthenticationData, std::string_view(*auth_->answer));
   }
   ack.properties = properties;
   if (absl::Status status = writer_.Append(ack); !status.ok()) {  // MQTT-3.1.4-5
@@ -106,16 +95,17 @@ absl::Status ServerConnection::CheckRoomFor(const mqtt::Connect& connect, bool k
 // From here on the client is served.
 void ServerConnection::Begin(const mqtt::Connect& connect, mqtt::TimePoint now) {
   state_ = State::kConnected;
-  frames_.set_maximum_packet_size(core_.options.maximum_packet_size);
+  last_packet_at_ = now;
+  incoming_->frames.set_maximum_packet_size(core_.options.maximum_packet_size);
   asked_expiry_ = connect.properties.Get(mqtt::property::kSessionExpiryInterval).value_or(0);
   session_->expiry = terms_.session_expiry;
   session_->Attach(*this, terms_.peer);
   core_.sessions.OnAttached();
   if (connect.will) KeepWill(*connect.will, now);
-  core_.Log(LogLevel::kInfo, "event=connected peer=", peer_, " client_id=", Quoted(session_->client_id()),
-            " version=", static_cast<int>(terms_.peer.version), " keep_alive=", terms_.keep_alive);
+  Log(LogLevel::kInfo, "connected", " client_id=", Quoted(session_->client_id()),
+      " version=", static_cast<int>(terms_.peer.version), " keep_alive=", terms_.keep_alive);
   core_.router.Refill(*session_);
-  waker_.Wake();
+  shell_.Wake();
 }
 
 // MQTT-3.1.4-3
@@ -150,36 +140,36 @@ void ServerConnection::Disconnect(ReasonCode code, std::string_view reason, mqtt
 // are its last packets.
 void ServerConnection::Finish(const absl::Status& why, mqtt::TimePoint now) {
   state_ = State::kFinished;
-  abandoned_ = abandoned_ || stream_end_;
+  abandoned_ = abandoned_ || StreamEnded();
   last_packet_at_ = now;
   core_.now = now;
-  waker_.Wake();
+  shell_.Wake();
   if (session_ == nullptr) {  // It was never accepted.
     core_.counters.connections_refused.Add();
-    core_.Log(LogLevel::kInfo, "event=refused peer=", peer_, " reason=", Quoted(mqtt::ToStd(why.message())));
+    Log(LogLevel::kInfo, "refused", " reason=", Quoted(mqtt::ToStd(why.message())));
     return;
   }
   Session& session = *std::exchange(session_, nullptr);
-  core_.Log(LogLevel::kInfo, "event=disconnected peer=", peer_, " client_id=", Quoted(session.client_id()),
-            " reason=", Quoted(why.ok() ? "normal" : mqtt::ToStd(why.message())));
+  Log(LogLevel::kInfo, "disconnected", " client_id=", Quoted(session.client_id()),
+      " reason=", Quoted(why.ok() ? "normal" : mqtt::ToStd(why.message())));
   core_.sessions.Close(session, now);
 }
 
 void ServerConnection::OnStreamEnd(const absl::Status& why, mqtt::TimePoint now) {
   if (unfinished()) {
-    stream_end_ = why;
+    incoming_->stream_end = why;
     return;
   }
   abandoned_ = true;
-  if (finished()) return waker_.Wake();
+  if (finished()) return shell_.Wake();
   Finish(why.ok() ? absl::UnavailableError("closed without DISCONNECT") : why, now);
 }
 
 void ServerConnection::Collect(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather) {
   gather.clear();
-  if (stream_end_) return;
+  if (StreamEnded()) return;
   if (session_ == nullptr) return writer_.Collect(nullptr, now, gather);
-  if (!session_->retained_scans().empty()) ScanRetained(now);
+  if (session_->HasRetainedScans()) ScanRetained(now);
   Outbox& outbox = session_->outbox();
   const std::size_t before = outbox.waiting_messages();
   writer_.Collect(&outbox, now, gather);
@@ -187,7 +177,7 @@ void ServerConnection::Collect(mqtt::TimePoint now, std::vector<std::span<const 
   // QoS 0, and what expired, has left room that no acknowledgement tells of.
   const std::size_t left = outbox.waiting_messages();
   core_.router.Refill(*session_);
-  if (outbox.waiting_messages() != left) waker_.Wake();
+  if (outbox.waiting_messages() != left) shell_.Wake();
 }
 
 void ServerConnection::ScanRetained(mqtt::TimePoint now) {
@@ -197,8 +187,8 @@ void ServerConnection::ScanRetained(mqtt::TimePoint now) {
   scan_waits_ = core_.DeliverRetained(*session_, now);
   AddServed(core_.work - before, now);
   // With nothing under way there is nothing whose end would tell that there is room.
-  const bool starved = !scan_waits_ && !session_->retained_scans().empty() && session_->outbox().empty();
-  scan_again_at_ = starved ? now + kScanAgain : mqtt::kNever;
+  const bool starved = !scan_waits_ && session_->HasRetainedScans() && session_->outbox().empty();
+  session_->ScanRetainedAgainAt(starved ? now + kScanAgain : mqtt::kNever);
 }
 
 void ServerConnection::OnWritten() {
@@ -211,7 +201,7 @@ void ServerConnection::OnWritten() {
 
 bool ServerConnection::has_more_to_say() const {
   if (!writer_.idle()) return true;
-  return session_ != nullptr && (session_->outbox().has_work() || !session_->retained_scans().empty());
+  return session_ != nullptr && (session_->outbox().has_work() || session_->HasRetainedScans());
 }
 
 bool ServerConnection::Stalled() const {
@@ -223,11 +213,11 @@ mqtt::TimePoint ServerConnection::deadline() const {
   if (abandoned_) return mqtt::kNever;
   switch (state_) {
     case State::kAwaitingConnect:
-    case State::kAuthenticating: return began_at_ + core_.options.connect_timeout;
+    case State::kAuthenticating: return last_packet_at_ + core_.options.connect_timeout;
     case State::kFinished: return last_packet_at_ + kFarewell;
     case State::kConnected: break;
   }
-  return std::min({SilenceDeadline(), WriteDeadline(), scan_again_at_});
+  return std::min({SilenceDeadline(), WriteDeadline(), session_->retained_scan_at()});
 }
 
 // MQTT-3.1.2-22
@@ -256,9 +246,9 @@ void ServerConnection::OnDeadline(mqtt::TimePoint now) {
         Disconnect(ReasonCode::kQuotaExceeded, "did not take 256 KiB of what was sent for too long", now);
         break;
       }
-      if (now >= scan_again_at_) {
-        scan_again_at_ = mqtt::kNever;
-        waker_.Wake();
+      if (now >= session_->retained_scan_at()) {
+        session_->ScanRetainedAgainAt(mqtt::kNever);
+        shell_.Wake();
       }
       if (now < SilenceDeadline()) break;
       Disconnect(ReasonCode::kKeepAliveTimeout,
@@ -266,7 +256,7 @@ void ServerConnection::OnDeadline(mqtt::TimePoint now) {
       break;
     case State::kFinished:
       abandoned_ = true;
-      waker_.Wake();
+      shell_.Wake();
       break;
   }
 }

@@ -7,13 +7,16 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <absl/status/status.h>
 
+#include "authentication.h"
 #include "broker_core.h"
-#include "frame_buffer.h"
 #include "handshake.h"
+#include "incoming.h"
+#include "incoming_aliases.h"
 #include "mqttrpc/mqtt/clock.h"
 #include "mqttrpc/mqtt/status.h"
 #include "packet_writer.h"
@@ -26,23 +29,24 @@ namespace mqttrpc::broker {
 //
 // The shell moves bytes: it calls Collect() and OnWritten(), OnDeadline() at
 // deadline(), and once finished() holds it sends what is left and closes.
-class ServerConnection final : private SessionPeer, private UnfinishedPackets::Packet {
+class ServerConnection final : private SessionPeer {
  public:
-  // Is told when there may be something to send, or finished() has changed. Must not
-  // call back.
-  class Waker {
+  class Shell {
    public:
+    // There may be something to send, or finished() has changed. Must not call back.
     virtual void Wake() = 0;
     // What there is to send can wait a moment for company.
     virtual void WakeLater() = 0;
+    // Whom it leads to, for the log.
+    virtual std::string peer() const = 0;
 
    protected:
-    ~Waker() = default;
+    ~Shell() = default;
   };
 
-  // `peer` is for the log. All references outlive the connection.
-  ServerConnection(BrokerCore& core, Waker& waker, std::string peer, mqtt::TimePoint now);
-  ~ServerConnection() override;
+  // All references outlive the connection.
+  ServerConnection(BrokerCore& core, Shell& shell, mqtt::TimePoint now);
+  ~ServerConnection();
 
   // `in_turn`: else they are only kept, for Continue().
   void OnBytes(std::span<const std::byte> bytes, mqtt::TimePoint now, bool in_turn);
@@ -54,7 +58,7 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   // came before cost much: Continue() then. Others get their turn meanwhile.
   bool unfinished() const { return unfinished_ && !finished(); }
   // ... and those only after OnWritten(): it reads too few of our answers.
-  bool choked() const { return unfinished() && !stream_end_ && AnswersPileUp(); }
+  bool choked() const { return unfinished() && !StreamEnded() && AnswersPileUp(); }
   // The same for retained messages that it has not looked at: Collect() found more.
   bool scan_waits() const { return scan_waits_ && !finished(); }
   void Continue(mqtt::TimePoint now);
@@ -96,20 +100,23 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   bool finished() const { return state_ == State::kFinished; }
   // Nothing more can be sent either: the stream is gone, or its time is over.
   bool abandoned() const { return abandoned_; }
-  std::uint64_t publishes_received() const { return publishes_received_; }
+  // Whether it has published since the last time that somebody asked.
+  bool TakePublished() { return std::exchange(published_, false); }
 
  private:
-  enum class State { kAwaitingConnect, kAuthenticating, kConnected, kFinished };
+  friend struct Incoming;
+  enum class State : std::uint8_t { kAwaitingConnect, kAuthenticating, kConnected, kFinished };
 
   // SessionPeer:
-  void OnWork() override { waker_.Wake(); }
+  void OnWork() override { shell_.Wake(); }
   bool Stalled() const override;
   void OnTakenOver(mqtt::TimePoint now) override;
 
-  // UnfinishedPackets::Packet:
-  void GiveUp(mqtt::TimePoint now) override;
-
   // connection_frames.cc
+  Incoming& Receive();
+  void SettleIncoming();
+  bool StreamEnded() const { return incoming_ != nullptr && incoming_->stream_end; }
+  void GiveUp(mqtt::TimePoint now);
   void HandleFrames(mqtt::TimePoint now);
   void HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now);
   void KeepTail(mqtt::TimePoint now);
@@ -166,46 +173,46 @@ class ServerConnection final : private SessionPeer, private UnfinishedPackets::P
   template <typename PacketT>
   void AnswerWithReason(const PacketT& packet, std::string_view reason);
 
+  template <typename... Pieces>
+  void Log(mqtt::LogLevel level, std::string_view event, const Pieces&... pieces) const;
+
+  // What a connection has as long as it lives. Whatever only some need, or all for moments
+  // only, is not there otherwise: most are idle.
   BrokerCore& core_;
-  Waker& waker_;
-  const std::string peer_;
-  State state_ = State::kAwaitingConnect;
-  bool abandoned_ = false;
-  bool reading_paused_ = false;
-  bool unfinished_ = false;
-  std::uint64_t served_ = 0;  // At served_at_.
+  Shell& shell_;
+  Session* session_ = nullptr;  // While connected.
+  PacketWriter writer_;
+  std::unique_ptr<Incoming> incoming_;        // Null: all that has arrived is handled.
+  std::unique_ptr<IncomingAliases> aliases_;  // Null: the client has used none.
+  std::unique_ptr<Authentication> auth_;      // Null: CONNECT named no method.
+  mqtt::TimePoint last_packet_at_;            // Before CONNECT is accepted the beginning, afterwards the end.
   mqtt::TimePoint served_at_{};
-  std::size_t last_read_ = 0;  // Bytes.
+  std::uint32_t served_ = 0;      // At served_at_.
+  std::uint32_t unreleased_ = 0;  // QoS 2 messages of this connection that it has not released.
+  ConnectionTerms terms_;
+  std::uint32_t asked_expiry_ = 0;  // In CONNECT.
+  State state_ = State::kAwaitingConnect;
+  bool abandoned_ : 1 = false;
+  bool reading_paused_ : 1 = false;
+  bool unfinished_ : 1 = false;
+  bool resumed_ : 1 = false;  // The session was there before.
   bool scan_waits_ = false;
   bool scan_turn_ = false;  // The next Collect() may look at retained messages.
-  mqtt::TimePoint scan_again_at_ = mqtt::kNever;
-  std::optional<absl::Status> stream_end_;  // Why it is over, while unfinished().
-  bool resumed_ = false;                    // The session was there before.
-  mqtt::FrameBuffer frames_;
-  PacketWriter writer_;
-
-  ConnectionTerms terms_;
-  Session* session_ = nullptr;        // While connected.
-  std::uint32_t asked_expiry_ = 0;    // In CONNECT.
-  std::vector<std::string> aliases_;  // aliases_[i] is what alias i + 1 stands for; grows on use.
-  std::size_t alias_bytes_ = 0;
-  std::size_t unreleased_ = 0;                         // QoS 2 messages of this connection that it has not released.
-  std::string auth_method_;                            // Of CONNECT; empty: none.
-  std::string auth_connect_;                           // Its body, while kAuthenticating.
-  mqtt::Properties auth_answer_;                       // For CONNACK.
-  std::unique_ptr<Authenticator::Exchange> exchange_;  // While one is under way.
-  const mqtt::TimePoint began_at_;
-  mqtt::TimePoint last_packet_at_;  // Or the beginning, or the end, by state.
-  std::uint64_t publishes_received_ = 0;
-  unsigned acks_at_once_ = 0;  // So many do not wait.
+  bool published_ = false;
+  std::uint8_t acks_at_once_ = 0;  // So many do not wait.
 };
 
 template <typename PacketT>
 void ServerConnection::Answer(const PacketT& packet) {
-  waker_.Wake();
+  shell_.Wake();
   if (absl::Status status = writer_.Append(packet); !status.ok()) {
-    core_.Log(mqtt::LogLevel::kDebug, "event=unsent peer=", peer_, " reason=", Quoted(mqtt::ToStd(status.message())));
+    Log(mqtt::LogLevel::kDebug, "unsent", " reason=", Quoted(mqtt::ToStd(status.message())));
   }
+}
+
+template <typename... Pieces>
+void ServerConnection::Log(mqtt::LogLevel level, std::string_view event, const Pieces&... pieces) const {
+  if (core_.Logs(level)) core_.Log(level, "event=", mqtt::ToAbsl(event), " peer=", shell_.peer(), pieces...);
 }
 
 // Puts a Reason String on `packet` if there is one to give and the client takes
@@ -218,7 +225,7 @@ void ServerConnection::AnswerWithReason(const PacketT& packet, std::string_view 
     properties.Set(mqtt::property::kReasonString, reason);
     PacketT with_reason = packet;
     with_reason.properties = properties;
-    if (writer_.Append(with_reason).ok()) return waker_.Wake();
+    if (writer_.Append(with_reason).ok()) return shell_.Wake();
   }
   Answer(packet);
 }

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include <absl/container/flat_hash_set.h>
+#include <absl/functional/function_ref.h>
 
 #include "mqttrpc/mqtt/deadline_queue.h"
 #include "mqttrpc/mqtt/reason_code.h"
@@ -29,13 +31,6 @@ class SessionPeer {
   ~SessionPeer() = default;
 };
 
-// A will that was not deleted by a DISCONNECT (3.1.2.5).
-struct PendingWill {
-  PendingWill(MessageRef message_in, std::uint32_t delay_in) : message(std::move(message_in)), delay(delay_in) {}
-  MessageRef message;
-  std::uint32_t delay;  // Seconds from the end of the connection.
-};
-
 // One client id: its subscriptions, the messages for it, the QoS 2 messages it has
 // not released, its will. One shard's thread; owned by the SessionStore.
 class Session final : public RouteTarget, public mqtt::DeadlineQueue::Entry {
@@ -52,21 +47,40 @@ class Session final : public RouteTarget, public mqtt::DeadlineQueue::Entry {
   SessionPeer* peer() const { return peer_; }
 
   Outbox& outbox() { return outbox_; }
-  RetainedScans& retained_scans() { return retained_scans_; }
+
+  // Retained messages that it is to get; see RetainedScans. Those are there only while
+  // there are some.
+  bool HasRetainedScans() const { return retained_scans_ != nullptr; }
+  void AddRetainedScan(std::string_view topic_filter, const SubscriptionOptions& granted);
+  void RemoveRetainedScan(std::string_view topic_filter);
+  void ScanRetainedAgainAt(mqtt::TimePoint at);  // If there are any left.
+  mqtt::TimePoint retained_scan_at() const {
+    return retained_scans_ == nullptr ? mqtt::kNever : retained_scans_->again_at;
+  }
+  std::size_t RunRetainedScans(mqtt::TimePoint now, std::size_t most, absl::FunctionRef<bool(Delivery&)> take);
 
   // Whether it is time for `delivery` of a retained message: those wait where they are
   // rather than in the queue.
   bool WantsRetained(const Delivery& delivery) const;
 
   // QoS 2 from the client (4.3.3): which identifiers were received and not released.
-  bool IsUnreleased(mqtt::PacketId packet_id) const { return unreleased_.contains(packet_id); }
+  bool IsUnreleased(mqtt::PacketId packet_id) const {
+    return unreleased_ != nullptr && unreleased_->ids.contains(packet_id);
+  }
   void AddUnreleased(mqtt::PacketId packet_id);
   bool Release(mqtt::PacketId packet_id);
-  std::size_t unreleased() const { return unreleased_.size(); }
+  std::size_t unreleased() const { return unreleased_ == nullptr ? 0 : unreleased_->ids.size(); }
 
-  std::optional<PendingWill> will;
+  // Those identifiers, while there are some.
+  struct Unreleased {
+    void Rest(bool roomy);  // See Pool.
+    absl::flat_hash_set<mqtt::PacketId> ids;
+  };
+
   // Seconds after the connection's end; 0xFFFFFFFF: never. Set by the connection.
   std::uint32_t expiry = 0;
+  std::uint32_t will_delay = 0;  // Seconds, from then on too.
+  MessageRef will;               // Not deleted by a DISCONNECT (3.1.2.5). Null: none.
   mqtt::TimePoint disconnected_at{};
 
   // RouteTarget:
@@ -77,14 +91,15 @@ class Session final : public RouteTarget, public mqtt::DeadlineQueue::Entry {
 
  private:
   void OnQueued();
+  void SettleRetainedScans();
 
   BrokerCore& core_;
   const std::string client_id_;
   Outbox outbox_;
-  RetainedScans retained_scans_;
+  std::unique_ptr<RetainedScans> retained_scans_;  // Null: none.
+  std::unique_ptr<Unreleased> unreleased_;         // Null: none.
   SessionPeer* peer_ = nullptr;
   bool dropping_ = false;  // Its queue is full, and the log knows.
-  absl::flat_hash_set<mqtt::PacketId> unreleased_;
 };
 
 }  // namespace mqttrpc::broker

@@ -18,13 +18,13 @@ mqtt::TimePoint ExpiryOf(const Session& session) {
 
 mqtt::TimePoint WillDueOf(const Session& session) {
   if (!session.will) return mqtt::kNever;
-  return session.disconnected_at + std::chrono::seconds(session.will->delay);
+  return session.disconnected_at + std::chrono::seconds(session.will_delay);
 }
 
 }  // namespace
 
 SessionStore::~SessionStore() {
-  for (auto& [client_id, session] : sessions_) {
+  for (const auto& session : sessions_) {
     deadlines_.Cancel(*session);
     core_.router.subscriptions().RemoveAll(*session);
   }
@@ -34,36 +34,35 @@ bool SessionStore::WouldResume(std::string_view client_id, bool clean_start) con
   if (clean_start) return false;
   const auto found = sessions_.find(client_id);
   // One that ends with its connection ends when that is taken over.
-  return found != sessions_.end() && (!found->second->connected() || found->second->expiry != 0);
+  return found != sessions_.end() && (!(*found)->connected() || (*found)->expiry != 0);
 }
 
 SessionStore::Opened SessionStore::Open(std::string_view client_id, bool clean_start, mqtt::TimePoint now) {
   auto found = sessions_.find(client_id);
-  if (found != sessions_.end() && found->second->connected()) {
-    found->second->peer()->OnTakenOver(now);  // It calls Close().
+  if (found != sessions_.end() && (*found)->connected()) {
+    (*found)->peer()->OnTakenOver(now);  // It calls Close().
     found = sessions_.find(client_id);
   }
   if (found != sessions_.end() && clean_start) {
-    End(*found->second, now);  // MQTT-3.1.2-4
+    End(**found, now);  // MQTT-3.1.2-4
     found = sessions_.end();
   }
   if (found != sessions_.end()) {
-    Session& session = *found->second;
-    session.will.reset();  // The client is back in time (MQTT-3.1.3-9).
+    Session& session = **found;
+    session.will = MessageRef();  // The client is back in time (MQTT-3.1.3-9).
     deadlines_.Cancel(session);
     return {&session, true};
   }
-  std::string key(client_id);
-  auto session = std::make_unique<Session>(core_, key);
+  auto session = std::make_unique<Session>(core_, std::string(client_id));
   Session* const opened = session.get();
-  sessions_.emplace(std::move(key), std::move(session));
+  sessions_.insert(std::move(session));
   core_.counters.sessions.Set(sessions_.size());
   return {opened, false};
 }
 
 bool SessionStore::IsConnected(std::string_view client_id) const {
   const auto found = sessions_.find(client_id);
-  return found != sessions_.end() && found->second->connected();
+  return found != sessions_.end() && (*found)->connected();
 }
 
 void SessionStore::OnAttached() { core_.counters.connections.Set(++connected_); }
@@ -74,7 +73,7 @@ void SessionStore::Close(Session& session, mqtt::TimePoint now) {
   session.disconnected_at = now;
   if (session.expiry == 0) return End(session, now);
   session.outbox().Trim(core_.budget.IdleShare());
-  if (session.will && session.will->delay == 0) PublishWill(session, now);
+  if (session.will && session.will_delay == 0) PublishWill(session, now);
   Schedule(session);
 }
 
@@ -112,9 +111,9 @@ void SessionStore::End(Session& session, mqtt::TimePoint now) {
 
 void SessionStore::PublishWill(Session& session, mqtt::TimePoint now) {
   if (!session.will) return;
-  const PendingWill will = *std::exchange(session.will, std::nullopt);
-  SharedMessage::RestartExpiry(will.message, now);
-  core_.Publish(will.message, &session, now);  // MQTT-3.1.2-8
+  const MessageRef will = std::exchange(session.will, MessageRef());
+  SharedMessage::RestartExpiry(will, now);
+  core_.Publish(will, &session, now);  // MQTT-3.1.2-8
 }
 
 }  // namespace mqttrpc::broker

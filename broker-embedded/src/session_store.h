@@ -51,7 +51,7 @@ class SessionStore {
   void Schedule(Session& session);
 
   BrokerCore& core_;
-  TextMap<std::unique_ptr<Session>> sessions_;
+  OwnedByText<Session, &Session::client_id> sessions_;
   std::size_t connected_ = 0;
   mqtt::DeadlineQueue deadlines_;  // Of wills and expiries.
 };

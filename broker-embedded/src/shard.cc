@@ -108,7 +108,7 @@ void Shard::AddLink(std::unique_ptr<mqtt::Transport> transport) {
     return;
   }
   auto& link = links_.emplace_back(std::make_unique<Link>(static_cast<LinkHost&>(*this), core_, std::move(transport)));
-  link->index = links_.size() - 1;
+  link->index = static_cast<std::uint32_t>(links_.size() - 1);
   link->serial = ++last_link_;
   link->Start();
   Schedule(*link);
@@ -133,7 +133,7 @@ void Shard::Remove(Link& link) {
   if (link.paused) std::erase(paused_, &link);
   if (link.patient) std::erase(patient_, &link);
   LeaveQueue(link);
-  const std::size_t index = link.index;
+  const std::uint32_t index = link.index;
   std::swap(links_[index], links_.back());
   links_[index]->index = index;
   links_.pop_back();
@@ -232,13 +232,14 @@ bool Shard::HasTurn(const Link& link) const {
 // Comes again behind what is ready to run: the others' reads and writes.
 void Shard::OnUnfinished(Link& link) {
   if (stopped()) return;
-  Place place{RankOf(link.connection()), link.place ? link.place->ticket : ++last_place_};
+  const bool waits = link.place.ticket != 0;
+  Place place{RankOf(link.connection()), waits ? link.place.ticket : ++last_place_};
   if (!link.connection().unfinished()) place.rank += 4 * BrokerCore::kWorkPerTurn;  // Retained messages are not urgent.
-  if (link.place && link.place <= place) return;
+  if (waits && link.place <= place) return;
   LeaveQueue(link);
   link.place = place;
-  waiting_[*link.place] = &link;
-  by_age_[link.place->ticket] = &link;
+  waiting_[place] = &link;
+  by_age_[place.ticket] = &link;
   PostContinue();
 }
 
@@ -268,10 +269,10 @@ void Shard::ContinueOne(Link& link) {
 }
 
 void Shard::LeaveQueue(Link& link) {
-  if (!link.place) return;
-  waiting_.erase(*link.place);
-  by_age_.erase(link.place->ticket);
-  link.place.reset();
+  if (link.place.ticket == 0) return;
+  waiting_.erase(link.place);
+  by_age_.erase(link.place.ticket);
+  link.place = Place();
 }
 
 void Shard::ResumeAll() {

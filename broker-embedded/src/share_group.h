@@ -34,7 +34,7 @@ class ShareGroup {
   void set_next(std::size_t next) { next_ = next; }
 
   // The oldest first. Never empty of the oldest while a younger one is delivered.
-  Fifo<MessageRef>& backlog() { return backlog_; }
+  mqtt::Fifo<MessageRef>& backlog() { return backlog_; }
   std::size_t backlog_bytes() const { return backlog_bytes_; }
   void Hold(MessageRef message) {
     backlog_bytes_ += BytesOf(*message);
@@ -66,11 +66,14 @@ class ShareGroup {
   // groups. Half of the vector may be empty.
   static constexpr std::size_t kCostOfPlace = 2 * sizeof(MessageRef);
 
+  static constexpr std::size_t kKeptPlaces = 4;  // Of an empty backlog.
+
   // Unsigned arithmetic: a negative number gives back.
   void Charge(std::size_t places) {
     if (budget_ != nullptr) budget_->Take(places * kCostOfPlace);
   }
   void Forget(const SharedMessage& message) {
+    backlog_.Trim(kKeptPlaces);
     backlog_bytes_ -= BytesOf(message);
     Charge(static_cast<std::size_t>(-1));
   }
@@ -81,7 +84,7 @@ class ShareGroup {
   MemoryBudget* const budget_;
   std::vector<Subscription*> members_;
   std::size_t next_ = 0;
-  Fifo<MessageRef> backlog_;
+  mqtt::Fifo<MessageRef> backlog_;
   std::size_t backlog_bytes_ = 0;
 };
 

@@ -7,38 +7,6 @@
 
 namespace mqttrpc::broker {
 
-// Who has subscribed with one filter. A million exact ones are nothing out of the ordinary.
-struct FilterNode {
-  explicit FilterNode(std::string_view key_in, bool in_trie_in = false) : key(key_in), in_trie(in_trie_in) {}
-
-  const std::string key;  // The whole filter; in the trie the level: "+" and "#" too.
-  const bool in_trie;     // It is a TreeNode.
-  absl::InlinedVector<Subscription*, 1> subscriptions;
-  std::vector<std::unique_ptr<ShareGroup>> groups;
-
-  bool unused() const { return subscriptions.empty() && groups.empty(); }
-};
-
-// One level of the trie.
-struct TreeNode : FilterNode {
-  TreeNode(std::string_view level, TreeNode* parent_in) : FilterNode(level, true), parent(parent_in) {}
-
-  TreeNode* const parent;                       // Null for the root.
-  TextMap<std::unique_ptr<TreeNode>> children;  // By level, wildcards apart.
-  std::unique_ptr<TreeNode> plus;
-  std::unique_ptr<TreeNode> hash;
-
-  bool empty() const { return unused() && children.empty() && !plus && !hash; }
-};
-
-std::size_t SubscriptionTree::KeyHash::operator()(const std::unique_ptr<FilterNode>& node) const {
-  return (*this)(node->key);
-}
-
-bool SubscriptionTree::KeyEqual::operator()(std::string_view key, const std::unique_ptr<FilterNode>& node) const {
-  return key == node->key;
-}
-
 namespace {
 
 // Cuts the first level off `rest`; false once there is none left.
@@ -51,32 +19,32 @@ bool TakeLevel(std::string_view& rest, bool& more, std::string_view& level) {
   return true;
 }
 
-// Fills the hole at `position` with the last element, whose own position moves.
-template <typename List, typename SetPosition>
-void SwapRemove(List& list, std::size_t position, SetPosition set_position) {
-  if (position + 1 != list.size()) {
-    list[position] = std::move(list.back());
-    set_position(*list[position], position);
-  }
-  list.pop_back();
-}
+// A subscriber's list of so many is looked through from end to end.
+constexpr std::size_t kShortList = 16;
 
-// About what a subscription takes: its filter twice, here and with its subscriber, the
-// nodes, of which each level may need one, and places in a map and a set.
-std::size_t CostOf(std::string_view topic_filter) {
-  const auto levels = static_cast<std::size_t>(std::count(topic_filter.begin(), topic_filter.end(), '/')) + 1;
-  return sizeof(Subscription) + 2 * topic_filter.size() + 100 +
-         (mqtt::HasWildcard(topic_filter) ? levels * sizeof(TreeNode) : sizeof(FilterNode));
-}
+// About what a subscription or a node takes besides itself: places in sets and lists, and
+// what allocating it costs.
+constexpr std::size_t kOverhead = 40;
 
 }  // namespace
 
-SubscriptionTree::SubscriptionTree(MemoryBudget* budget)
-    : root_(std::make_unique<TreeNode>("", nullptr)), budget_(budget) {}
+SubscriptionTree::SubscriptionTree(MemoryBudget* budget) : root_(TreeNode::New("", nullptr)), budget_(budget) {}
 
 SubscriptionTree::~SubscriptionTree() = default;  // As deep as a filter has levels, at most.
 
 std::size_t SubscriptionTree::node_count() const { return exact_.size() + trie_nodes_; }
+
+// Of the trie each level may be a node of its own.
+std::size_t SubscriptionTree::CostOf(const Subscription& subscription) const {
+  std::size_t cost = sizeof(Subscription) + kOverhead;
+  if (subscription.group != nullptr) cost += subscription.group->name_.size();
+  if (!subscription.node->in_trie) {
+    return cost + sizeof(ExactNode) + kOverhead + static_cast<const ExactNode*>(subscription.node)->filter().size();
+  }
+  const auto* node = static_cast<const TreeNode*>(subscription.node);
+  for (; node != root_.get(); node = node->parent) cost += sizeof(TreeNode) + kOverhead + node->level().size();
+  return cost;
+}
 
 // Unsigned arithmetic: a negative number gives back.
 void SubscriptionTree::Charge(Subscriber& subscriber, std::size_t bytes) {
@@ -87,81 +55,155 @@ void SubscriptionTree::Charge(Subscriber& subscriber, std::size_t bytes) {
 
 bool SubscriptionTree::Subscribe(Subscriber& subscriber, std::string_view topic_filter,
                                  const SubscriptionOptions& options) {
-  if (auto found = subscriber.subscriptions_.find(topic_filter); found != subscriber.subscriptions_.end()) {
-    found->second.options = options;  // MQTT-3.8.4-3
+  const auto shared = mqtt::ParseSharedFilter(topic_filter);
+  FilterNode& node = NodeFor(shared ? shared->topic_filter : topic_filter);
+  ShareGroup* const group = shared ? &GroupFor(node, shared->share_name) : nullptr;
+  if (Subscription* const found = Find(Identity(&subscriber, &node, group))) {
+    found->options = options;  // MQTT-3.8.4-3
     return false;
   }
-  Subscription& added = subscriber.subscriptions_[std::string(topic_filter)];
-  added.subscriber = &subscriber;
-  added.options = options;
-  Insert(added, topic_filter);
-  Charge(subscriber, CostOf(topic_filter));
+  auto* const added = new Subscription(subscriber, node, group);
+  added->options = options;
+  Link(*added);
+  Charge(subscriber, CostOf(*added));
   return true;
 }
 
+bool SubscriptionTree::Has(const Subscriber& subscriber, std::string_view topic_filter) const {
+  return Find(subscriber, topic_filter) != nullptr;
+}
+
 bool SubscriptionTree::Unsubscribe(Subscriber& subscriber, std::string_view topic_filter) {
-  const auto found = subscriber.subscriptions_.find(topic_filter);
-  if (found == subscriber.subscriptions_.end()) return false;
-  Remove(found->second);
-  Charge(subscriber, -CostOf(topic_filter));
-  subscriber.subscriptions_.erase(found);
+  Subscription* const found = Find(subscriber, topic_filter);
+  if (found == nullptr) return false;
+  Unlink(*found);
+  Remove(*found);
   return true;
 }
 
 void SubscriptionTree::RemoveAll(Subscriber& subscriber) {
-  subscriber.shares_.clear();
-  for (auto& [filter, subscription] : subscriber.subscriptions_) {
-    Remove(subscription);
-    Charge(subscriber, -CostOf(filter));
+  for (PointerList<Subscription>* list : {&subscriber.shares_, &subscriber.subscriptions_}) {
+    while (!list->empty()) {
+      Subscription& last = *(*list)[list->size() - 1];
+      Unlink(last);
+      Remove(last);
+    }
   }
-  subscriber.subscriptions_.clear();
+}
+
+PointerList<Subscription>& SubscriptionTree::ListOf(const Subscription& subscription) {
+  Subscriber& subscriber = *subscription.subscriber;
+  return subscription.group == nullptr ? subscriber.subscriptions_ : subscriber.shares_;
+}
+
+// Nearly all subscribers have few: only those of the others are in a set besides.
+Subscription* SubscriptionTree::Find(const Identity& identity) const {
+  const auto& [subscriber, node, group] = identity;
+  const auto& list = group == nullptr ? subscriber->subscriptions_ : subscriber->shares_;
+  if (list.size() > kShortList) {
+    const auto found = listed_.find(identity);
+    return found == listed_.end() ? nullptr : *found;
+  }
+  const auto found =
+      std::find_if(list.begin(), list.end(), [&](const Subscription* each) { return IdentityOf(*each) == identity; });
+  return found == list.end() ? nullptr : *found;
+}
+
+Subscription* SubscriptionTree::Find(const Subscriber& subscriber, std::string_view topic_filter) const {
+  const auto shared = mqtt::ParseSharedFilter(topic_filter);
+  const FilterNode* const node = FindNode(shared ? shared->topic_filter : topic_filter);
+  if (node == nullptr) return nullptr;
+  const ShareGroup* const group = shared ? FindGroup(*node, shared->share_name) : nullptr;
+  if (shared && group == nullptr) return nullptr;
+  return Find(Identity(&subscriber, node, group));
+}
+
+// Into its subscriber's list, and its node's or group's.
+void SubscriptionTree::Link(Subscription& subscription) {
+  ++size_;
+  PointerList<Subscription>& list = ListOf(subscription);
+  subscription.index = static_cast<std::uint32_t>(list.size());
+  list.push_back(&subscription);
+  if (list.size() == kShortList + 1) {
+    listed_.insert(list.begin(), list.end());
+  } else if (list.size() > kShortList) {
+    listed_.insert(&subscription);
+  }
+  const auto link = [&](auto& others) {
+    subscription.position = static_cast<std::uint32_t>(others.size());
+    others.push_back(&subscription);
+  };
+  if (subscription.group == nullptr) {
+    link(subscription.node->subscriptions);
+  } else {
+    link(subscription.group->members_);
+  }
+}
+
+// Out of its subscriber's list.
+void SubscriptionTree::Unlink(Subscription& subscription) {
+  PointerList<Subscription>& list = ListOf(subscription);
+  if (list.size() == kShortList + 1) {
+    for (Subscription* each : list) listed_.erase(each);
+  } else if (list.size() > kShortList) {
+    listed_.erase(&subscription);
+  }
+  list.Remove(subscription.index,
+              [](Subscription& moved, std::size_t to) { moved.index = static_cast<std::uint32_t>(to); });
+}
+
+// Ends one that is in no subscriber's list any more.
+void SubscriptionTree::Remove(Subscription& subscription) {
+  const std::unique_ptr<Subscription> owner(&subscription);
+  --size_;
+  Charge(*subscription.subscriber, -CostOf(subscription));
+  const auto moved = [](Subscription& each, std::size_t to) { each.position = static_cast<std::uint32_t>(to); };
+  if (subscription.group == nullptr) {
+    subscription.node->subscriptions.Remove(subscription.position, moved);
+  } else {
+    auto& members = subscription.group->members_;
+    std::swap(members[subscription.position], members.back());
+    moved(*members[subscription.position], subscription.position);
+    members.pop_back();
+    if (members.empty()) End(*subscription.group, *subscription.node);
+  }
+  Prune(subscription.node);
+}
+
+void SubscriptionTree::End(ShareGroup& group, FilterNode& node) {
+  if (on_group_end_) on_group_end_(group);
+  groups_by_name_.erase({&node, group.name_});
+  node.groups.Remove(group.position_, [](ShareGroup& moved, std::size_t to) { moved.position_ = to; });
+  groups_.erase(group.id());
 }
 
 FilterNode& SubscriptionTree::NodeFor(std::string_view topic_filter) {
   if (!mqtt::HasWildcard(topic_filter)) {
     auto found = exact_.find(topic_filter);
-    if (found == exact_.end()) found = exact_.insert(std::make_unique<FilterNode>(topic_filter)).first;
+    if (found == exact_.end()) found = exact_.insert(ExactNode::New(topic_filter)).first;
     return **found;
   }
   TreeNode* node = root_.get();
   std::string_view level;
   for (bool more = true; TakeLevel(topic_filter, more, level);) {
-    std::unique_ptr<TreeNode>* child = nullptr;
-    if (level == "+") {
-      child = &node->plus;
-    } else if (level == "#") {
-      child = &node->hash;
-    } else if (auto found = node->children.find(level); found != node->children.end()) {
-      child = &found->second;
-    } else {
-      child = &node->children[std::string(level)];
-    }
-    if (!*child) {
-      *child = std::make_unique<TreeNode>(level, node);
+    TreeNode* child = node->Child(level);
+    if (child == nullptr) {
+      child = &node->AddChild(level);
       ++trie_nodes_;
     }
-    node = child->get();
+    node = child;
   }
   return *node;
 }
 
-const FilterNode* SubscriptionTree::FindNode(std::string_view topic_filter) const {
+FilterNode* SubscriptionTree::FindNode(std::string_view topic_filter) const {
   if (!mqtt::HasWildcard(topic_filter)) {
     const auto found = exact_.find(topic_filter);
     return found == exact_.end() ? nullptr : found->get();
   }
-  const TreeNode* node = root_.get();
+  TreeNode* node = root_.get();
   std::string_view level;
-  for (bool more = true; node != nullptr && TakeLevel(topic_filter, more, level);) {
-    if (level == "+") {
-      node = node->plus.get();
-    } else if (level == "#") {
-      node = node->hash.get();
-    } else {
-      const auto child = node->children.find(level);
-      node = child == node->children.end() ? nullptr : child->second.get();
-    }
-  }
+  for (bool more = true; node != nullptr && TakeLevel(topic_filter, more, level);) node = node->Child(level);
   return node;
 }
 
@@ -170,83 +212,36 @@ std::size_t SubscriptionTree::Count(std::string_view topic_filter) const {
   const FilterNode* node = FindNode(shared ? shared->topic_filter : topic_filter);
   if (node == nullptr) return 0;
   if (!shared) return node->subscriptions.size();
-  for (const auto& group : node->groups) {
-    if (group->name_ == shared->share_name) return group->members_.size();
-  }
-  return 0;
+  const ShareGroup* const group = FindGroup(*node, shared->share_name);
+  return group == nullptr ? 0 : group->members_.size();
+}
+
+ShareGroup* SubscriptionTree::FindGroup(const FilterNode& node, std::string_view share_name) const {
+  const auto found = groups_by_name_.find({&node, share_name});
+  return found == groups_by_name_.end() ? nullptr : found->second;
 }
 
 ShareGroup& SubscriptionTree::GroupFor(FilterNode& node, std::string_view share_name) {
-  const auto found = groups_by_name_.find({&node, share_name});
-  if (found != groups_by_name_.end()) return *found->second;
+  if (ShareGroup* const found = FindGroup(node, share_name)) return *found;
   do {
     ++last_group_;
   } while (last_group_ == 0 || groups_.contains(last_group_));
-  auto& group = node.groups.emplace_back(
-      std::make_unique<ShareGroup>(std::string(share_name), last_group_, node.groups.size(), budget_));
-  groups_[group->id()] = group.get();
+  auto& group = groups_[last_group_];
+  group = std::make_unique<ShareGroup>(std::string(share_name), last_group_, node.groups.size(), budget_);
+  node.groups.push_back(group.get());
   groups_by_name_[{&node, group->name_}] = group.get();
   return *group;
 }
 
-void SubscriptionTree::Insert(Subscription& subscription, std::string_view topic_filter) {
-  ++size_;
-  if (const auto shared = mqtt::ParseSharedFilter(topic_filter)) {
-    FilterNode& node = NodeFor(shared->topic_filter);
-    ShareGroup& group = GroupFor(node, shared->share_name);
-    subscription.node = &node;
-    subscription.group = &group;
-    subscription.position = group.members_.size();
-    group.members_.push_back(&subscription);
-    subscription.share_position = subscription.subscriber->shares_.size();
-    subscription.subscriber->shares_.push_back(&subscription);
-    return;
-  }
-  FilterNode& node = NodeFor(topic_filter);
-  subscription.node = &node;
-  subscription.position = node.subscriptions.size();
-  node.subscriptions.push_back(&subscription);
-}
-
-void SubscriptionTree::Remove(Subscription& subscription) {
-  --size_;
-  FilterNode& node = *subscription.node;
-  const auto move_subscription = [](Subscription& moved, std::size_t to) { moved.position = to; };
-  if (subscription.group == nullptr) {
-    SwapRemove(node.subscriptions, subscription.position, move_subscription);
-  } else {
-    ShareGroup& group = *subscription.group;
-    SwapRemove(group.members_, subscription.position, move_subscription);
-    auto& shares = subscription.subscriber->shares_;
-    if (!shares.empty()) {  // Else RemoveAll() has forgotten all.
-      SwapRemove(shares, subscription.share_position,
-                 [](Subscription& moved, std::size_t to) { moved.share_position = to; });
-    }
-    if (group.members_.empty()) {
-      if (on_group_end_) on_group_end_(group);
-      groups_.erase(group.id());
-      groups_by_name_.erase({&node, group.name_});
-      SwapRemove(node.groups, group.position_, [](ShareGroup& moved, std::size_t to) { moved.position_ = to; });
-    }
-  }
-  Prune(&node);
-}
-
 void SubscriptionTree::Prune(FilterNode* unused) {
   if (!unused->in_trie) {
-    if (unused->unused()) exact_.erase(exact_.find(std::string_view(unused->key)));
+    if (unused->unused()) exact_.erase(exact_.find(static_cast<ExactNode*>(unused)->filter()));
     return;
   }
   auto* node = static_cast<TreeNode*>(unused);
   while (node != root_.get() && node->empty()) {
     TreeNode* parent = node->parent;
-    if (node == parent->plus.get()) {
-      parent->plus.reset();
-    } else if (node == parent->hash.get()) {
-      parent->hash.reset();
-    } else {
-      parent->children.erase(parent->children.find(std::string_view(node->key)));
-    }
+    parent->RemoveChild(*node);
     --trie_nodes_;
     node = parent;
   }
@@ -254,7 +249,7 @@ void SubscriptionTree::Prune(FilterNode* unused) {
 
 void SubscriptionTree::Visit(const FilterNode& node, MatchSink& sink) {
   for (const Subscription* subscription : node.subscriptions) sink.OnSubscription(*subscription);
-  for (const auto& group : node.groups) sink.OnShareGroup(*group);
+  for (ShareGroup* group : node.groups) sink.OnShareGroup(*group);
 }
 
 void SubscriptionTree::MatchExact(std::string_view topic_name, MatchSink& sink) const {
@@ -275,10 +270,7 @@ std::size_t SubscriptionTree::MatchWildcards(std::string_view topic_name, MatchS
     for (TreeNode* node : active_) {
       if (wildcards_apply && node->hash) Visit(*node->hash, sink);
       if (wildcards_apply && node->plus) next_.push_back(node->plus.get());
-      if (node->children.empty()) continue;
-      if (const auto child = node->children.find(level); child != node->children.end()) {
-        next_.push_back(child->second.get());
-      }
+      if (TreeNode* const child = node->NamedChild(level)) next_.push_back(child);
     }
     active_.swap(next_);
     wildcards_apply = true;
@@ -294,7 +286,7 @@ std::size_t SubscriptionTree::MatchWildcards(std::string_view topic_name, MatchS
 
 ShareGroup* SubscriptionTree::FindGroup(ShareGroupId id) const {
   const auto found = groups_.find(id);
-  return found == groups_.end() ? nullptr : found->second;
+  return found == groups_.end() ? nullptr : found->second.get();
 }
 
 }  // namespace mqttrpc::broker

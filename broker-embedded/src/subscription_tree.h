@@ -4,20 +4,21 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <memory>
-#include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
-#include <absl/container/inlined_vector.h>
 #include <absl/functional/any_invocable.h>
+#include <absl/hash/hash.h>
 
+#include "filter_node.h"
 #include "memory_budget.h"
 #include "mqttrpc/mqtt/qos.h"
+#include "pointer_list.h"
 #include "share_group.h"
 #include "text_map.h"
 
@@ -25,8 +26,6 @@ namespace mqttrpc::broker {
 
 class Subscriber;
 class SubscriptionTree;
-struct FilterNode;
-struct TreeNode;
 
 // What was granted (MQTT 3.8.3.1).
 struct SubscriptionOptions {
@@ -40,20 +39,20 @@ struct SubscriptionOptions {
   bool operator==(const SubscriptionOptions&) const = default;
 };
 
-// One Topic Filter of one subscriber. Lives in its subscriber's list; the tree
-// points at it.
+// One Topic Filter of one subscriber. The tree's.
 struct Subscription {
-  Subscription() = default;
+  Subscription(Subscriber& subscriber_in, FilterNode& node_in, ShareGroup* group_in)
+      : subscriber(&subscriber_in), group(group_in), node(&node_in) {}
 
-  Subscriber* subscriber = nullptr;
+  Subscriber* const subscriber;
+  ShareGroup* const group;  // Null if not shared.
   SubscriptionOptions options;
-  ShareGroup* group = nullptr;  // Null if not shared.
 
  private:
   friend class SubscriptionTree;
-  struct FilterNode* node = nullptr;
-  std::size_t position = 0;        // Among the node's or the group's.
-  std::size_t share_position = 0;  // Among its subscriber's shares().
+  FilterNode* const node;
+  std::uint32_t position = 0;  // Among the node's or the group's.
+  std::uint32_t index = 0;     // In its subscriber's list.
 };
 
 // Derive from it to subscribe. SubscriptionTree::RemoveAll() it before it goes.
@@ -63,19 +62,17 @@ class Subscriber {
   Subscriber(const Subscriber&) = delete;
   Subscriber& operator=(const Subscriber&) = delete;
 
-  std::size_t subscription_count() const { return subscriptions_.size(); }
+  std::size_t subscription_count() const { return subscriptions_.size() + shares_.size(); }
   std::size_t subscription_bytes() const { return subscription_bytes_; }  // What they take, about.
-  bool HasSubscription(std::string_view topic_filter) const { return subscriptions_.contains(topic_filter); }
-  const std::vector<Subscription*>& shares() const { return shares_; }  // Its shared ones.
+  const PointerList<Subscription>& shares() const { return shares_; }     // Its shared ones.
 
  protected:
   ~Subscriber() = default;
 
  private:
   friend class SubscriptionTree;
-  // By the whole Topic Filter, $share/ included. Ordered, so that a run repeats.
-  std::map<std::string, Subscription, std::less<>> subscriptions_;
-  std::vector<Subscription*> shares_;
+  PointerList<Subscription> subscriptions_;  // But for its shared ones.
+  PointerList<Subscription> shares_;
   std::size_t subscription_bytes_ = 0;
 };
 
@@ -102,6 +99,8 @@ class SubscriptionTree {
   // True if the filter is new for this subscriber; else its options are
   // replaced (MQTT-3.8.4-3).
   bool Subscribe(Subscriber& subscriber, std::string_view topic_filter, const SubscriptionOptions& options);
+
+  bool Has(const Subscriber& subscriber, std::string_view topic_filter) const;
 
   // Whether there was one. Filters are compared byte by byte (MQTT-3.10.4-1).
   bool Unsubscribe(Subscriber& subscriber, std::string_view topic_filter);
@@ -132,35 +131,50 @@ class SubscriptionTree {
   std::size_t node_count() const;               // Exact filters and trie nodes, without the root.
 
  private:
-  // Exact filters find their node by its own key.
-  struct KeyHash : TextHash {
-    using TextHash::operator();
-    std::size_t operator()(const std::unique_ptr<FilterNode>& node) const;
-  };
-  struct KeyEqual {
+  // What makes a subscription the one that it is.
+  using Identity = std::tuple<const Subscriber*, const FilterNode*, const ShareGroup*>;
+  static Identity IdentityOf(const Subscription& subscription) {
+    return {subscription.subscriber, subscription.node, subscription.group};
+  }
+  struct ByIdentity {
     using is_transparent = void;
-    bool operator()(std::string_view key, const std::unique_ptr<FilterNode>& node) const;
-    bool operator()(const std::unique_ptr<FilterNode>& node, std::string_view key) const { return (*this)(key, node); }
-    bool operator()(const std::unique_ptr<FilterNode>& a, const std::unique_ptr<FilterNode>& b) const { return a == b; }
+    static const Identity& Of(const Identity& identity) { return identity; }
+    static Identity Of(const Subscription* subscription) { return IdentityOf(*subscription); }
+    template <typename Key>
+    std::size_t operator()(const Key& key) const {
+      return absl::HashOf(Of(key));
+    }
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return Of(a) == Of(b);
+    }
   };
 
-  const FilterNode* FindNode(std::string_view topic_filter) const;
+  FilterNode* FindNode(std::string_view topic_filter) const;
   FilterNode& NodeFor(std::string_view topic_filter);
+  ShareGroup* FindGroup(const FilterNode& node, std::string_view share_name) const;
   ShareGroup& GroupFor(FilterNode& node, std::string_view share_name);
+  Subscription* Find(const Identity& identity) const;
+  Subscription* Find(const Subscriber& subscriber, std::string_view topic_filter) const;
+  static PointerList<Subscription>& ListOf(const Subscription& subscription);
+  std::size_t CostOf(const Subscription& subscription) const;
   void Charge(Subscriber& subscriber, std::size_t bytes);
-  void Insert(Subscription& subscription, std::string_view topic_filter);
+  void Link(Subscription& subscription);
+  void Unlink(Subscription& subscription);
   void Remove(Subscription& subscription);
+  void End(ShareGroup& group, FilterNode& node);
   void Prune(FilterNode* unused);
   static void Visit(const FilterNode& node, MatchSink& sink);
 
-  absl::flat_hash_set<std::unique_ptr<FilterNode>, KeyHash, KeyEqual> exact_;
+  OwnedByText<ExactNode, &ExactNode::filter> exact_;
   std::unique_ptr<TreeNode> root_;
   std::size_t trie_nodes_ = 0;
   std::size_t size_ = 0;
   std::size_t bytes_ = 0;
   MemoryBudget* const budget_;
-  absl::flat_hash_map<ShareGroupId, ShareGroup*> groups_;
+  absl::flat_hash_map<ShareGroupId, std::unique_ptr<ShareGroup>> groups_;
   absl::flat_hash_map<std::pair<const FilterNode*, std::string_view>, ShareGroup*> groups_by_name_;  // The groups' own.
+  absl::flat_hash_set<Subscription*, ByIdentity, ByIdentity> listed_;  // Those of long lists; see Find().
   ShareGroupId last_group_ = 0;
   GroupEnd on_group_end_;
   std::vector<TreeNode*> active_;  // Scratch of MatchWildcards().

@@ -1,8 +1,9 @@
-// A hash map from text, and a set of it, looked up by std::string_view without a copy.
+// Hash maps and sets with text for keys, looked up by std::string_view without a copy.
 #pragma once
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,26 @@ struct TextHash {
 template <typename T>
 using TextMap = absl::flat_hash_map<std::string, T, TextHash, std::equal_to<>>;
 
-using TextSet = absl::flat_hash_set<std::string, TextHash, std::equal_to<>>;
+// What OwnedByText needs to know: the text of what a pointer owns, by its member kText.
+template <typename T, auto kText>
+struct TextOf {
+  using is_transparent = void;
+
+  static std::string_view Of(std::string_view text) { return text; }
+  static std::string_view Of(const std::unique_ptr<T>& item) { return std::invoke(kText, *item); }
+
+  template <typename Key>
+  std::size_t operator()(const Key& key) const {
+    return TextHash()(Of(key));
+  }
+  template <typename A, typename B>
+  bool operator()(const A& a, const B& b) const {
+    return Of(a) == Of(b);
+  }
+};
+
+// Owns objects that know the text they are found by: no second copy of it.
+template <typename T, auto kText>
+using OwnedByText = absl::flat_hash_set<std::unique_ptr<T>, TextOf<T, kText>, TextOf<T, kText>>;
 
 }  // namespace mqttrpc::broker

@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "fifo.h"
 #include "packets.h"
 
 namespace mqttrpc::mqtt {
@@ -30,7 +30,7 @@ class InFlight {
       if (!left_behind_.contains(IdAt(slots_.size()))) break;
       PushGap();
     }
-    slots_.emplace_back(std::move(item));
+    slots_.push(std::move(item));
     ++size_;
     return IdAt(slots_.size() - 1);
   }
@@ -48,7 +48,7 @@ class InFlight {
       std::optional<T> item = std::exchange(*slot, std::nullopt);
       --size_;
       while (!slots_.empty() && !slots_.front().has_value()) {
-        slots_.pop_front();
+        slots_.pop();
         first_ = IdAt(1);
       }
       return item;
@@ -72,6 +72,13 @@ class InFlight {
       if (slots_[i].has_value()) visit(IdAt(i), *slots_[i]);
     }
   }
+
+  // Where Add() goes on, and how to let a new one go on there while it is empty().
+  PacketId next() const { return IdAt(slots_.size()); }
+  void StartAt(PacketId id) { first_ = id; }
+
+  // Gives back the memory of an empty one, if it has room for more than `kept` items.
+  void Trim(std::size_t kept) { slots_.Trim(kept); }
 
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
@@ -109,7 +116,7 @@ class InFlight {
     if (slots_.empty()) {
       first_ = IdAt(1);
     } else {
-      slots_.emplace_back();
+      slots_.push(std::nullopt);
     }
   }
 
@@ -124,7 +131,7 @@ class InFlight {
     first_ = next;
   }
 
-  std::deque<std::optional<T>> slots_;         // slots_[i] is under IdAt(i); the first is in use.
+  Fifo<std::optional<T>> slots_;               // slots_[i] is under IdAt(i); the first is in use.
   std::map<PacketId, Straggler> left_behind_;  // All older than the run.
   PacketId first_ = 1;
   std::uint64_t last_number_ = 0;

@@ -26,7 +26,8 @@ class OutboxTest : public ::testing::Test {
 
   Outbox& outbox() {
     if (outbox_ == nullptr) {
-      outbox_ = std::make_unique<Outbox>(limits_, budget_, counters_);
+      outboxes_ = std::make_unique<Outbox::Host>(limits_, budget_, counters_);
+      outbox_ = std::make_unique<Outbox>(*outboxes_);
       Attach();
     }
     return *outbox_;
@@ -38,7 +39,7 @@ class OutboxTest : public ::testing::Test {
 
   // A new connection, with the limits of peer_.
   void Attach() {
-    writer_ = std::make_unique<PacketWriter>(budget_, buffers_, counters_);
+    writer_ = std::make_unique<PacketWriter>(writers_);
     writer_->SetPeer(peer_);
     outbox_->Attach(peer_);
   }
@@ -89,12 +90,13 @@ class OutboxTest : public ::testing::Test {
   Outbox::Limits limits_{100, 100'000};
   PeerLimits peer_;
   MemoryBudget budget_{1'000'000};
-  BufferPool buffers_;
   Counters counters_;
   mqtt::TimePoint now_{std::chrono::hours(1)};
   std::vector<std::span<const std::byte>> gather_;
 
  private:
+  std::unique_ptr<Outbox::Host> outboxes_;
+  PacketWriter::Host writers_{budget_, counters_};
   std::unique_ptr<Outbox> outbox_;
   std::unique_ptr<PacketWriter> writer_;
 };

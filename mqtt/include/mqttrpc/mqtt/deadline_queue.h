@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "mqttrpc/mqtt/clock.h"
@@ -30,9 +31,9 @@ class DeadlineQueue {
 
    private:
     friend class DeadlineQueue;
-    static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+    static constexpr std::uint32_t kNowhere = 0xFFFFFFFF;
     TimePoint deadline_{};
-    std::size_t position_ = kNowhere;
+    std::uint32_t position_ = kNowhere;
   };
 
   // Moves `entry` to `deadline`, adding it if need be. kNever cancels.
@@ -40,7 +41,7 @@ class DeadlineQueue {
     if (deadline == kNever) return Cancel(entry);
     entry.deadline_ = deadline;
     if (!entry.scheduled()) {
-      entry.position_ = heap_.size();
+      entry.position_ = static_cast<std::uint32_t>(heap_.size());
       heap_.push_back(&entry);
     }
     SiftDown(SiftUp(entry.position_));
@@ -76,7 +77,7 @@ class DeadlineQueue {
   // A heap by deadline, each entry knowing its place: the parent of i is (i - 1) / 2.
   void Place(std::size_t position, Entry* entry) {
     heap_[position] = entry;
-    entry->position_ = position;
+    entry->position_ = static_cast<std::uint32_t>(position);
   }
 
   std::size_t SiftUp(std::size_t position) {
