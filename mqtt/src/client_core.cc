@@ -381,7 +381,7 @@ void ClientCore::Tell(ConnectionState::Kind kind, absl::Status why) {
     state_.session_expiry = std::chrono::seconds(0);
     state_.connack_properties.clear();
   }
-  work_.events.emplace(StateChanged{std::make_shared<const ConnectionState>(state_)});
+  work_.events.push(StateChanged{std::make_shared<const ConnectionState>(state_)});
 }
 
 absl::Status ClientCore::CheckOptions() const {

@@ -76,11 +76,7 @@ absl::Status ClientCore::EncodeConnect(const Authenticator::Data& data, WireBuff
 std::optional<Event> ClientCore::Next(TimePoint now) {
   work_.now = now;
   for (;;) {
-    if (!work_.events.empty()) {
-      Event event = std::move(work_.events.front());
-      work_.events.pop();
-      return event;
-    }
+    if (!work_.events.empty()) return work_.events.pop();
     if (session_begins_) BeginSession();
     if (!receiving_) {
       Pump();

@@ -11,10 +11,10 @@
 #include <variant>
 #include <vector>
 
+#include "fifo.h"
 #include "in_flight.h"
 #include "mqttrpc/mqtt/client.h"
 #include "packets.h"
-#include "reused_queue.h"
 
 namespace mqttrpc::mqtt {
 
@@ -160,11 +160,15 @@ struct BrokerLimits {
   bool identifiers_available = true;
 };
 
+// A client has few of them, which fill and drain all the time.
+template <typename T>
+using BusyQueue = Fifo<T, std::size_t{64} * 1024>;
+
 // What Publisher, Subscriber and ClientCore all work on.
 struct ClientWork {
   WireBuffer out;               // Packets for the next write.
   InFlight<Pending> in_flight;  // One space of Packet Identifiers for all (2.2.1).
-  ReusedQueue<Event> events;
+  BusyQueue<Event> events;
   BrokerLimits limits;
   ClientStatistics statistics;  // The counters; what is "now" is filled in when asked for.
   TimePoint now{};              // Of the input that is being worked on.
@@ -174,7 +178,7 @@ struct ClientWork {
   // waited for any more.
   void Sent(PacketId packet_id, TimePoint& sent_at) {
     sent_at = now;
-    unanswered_.emplace(packet_id, now);
+    unanswered_.push({packet_id, now});
   }
   // When the oldest unanswered packet was sent; kNever if there is none. Cheap.
   TimePoint OldestSent() {
@@ -188,14 +192,14 @@ struct ClientWork {
   void ForgetSent() { unanswered_.clear(); }
 
   void Finish(Completion<CodeResult>& done, CodeResult result) {
-    if (done) events.emplace(CodeFinished{std::exchange(done, {}), std::move(result)});
+    if (done) events.push(CodeFinished{std::exchange(done, {}), std::move(result)});
   }
   void Finish(Completion<absl::Status>& done, absl::Status result) {
-    if (done) events.emplace(StatusFinished{std::exchange(done, {}), std::move(result)});
+    if (done) events.push(StatusFinished{std::exchange(done, {}), std::move(result)});
   }
 
  private:
-  ReusedQueue<std::pair<PacketId, TimePoint>> unanswered_;
+  BusyQueue<std::pair<PacketId, TimePoint>> unanswered_;
 };
 
 }  // namespace mqttrpc::mqtt

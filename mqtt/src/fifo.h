@@ -13,8 +13,8 @@ namespace mqttrpc::mqtt {
 // First in, first out, in a ring. std::deque allocates half a kilobyte even when it is
 // empty: too much for each of 10,000 idle clients. What drains keeps a little memory, so
 // that filling and draining again allocates nothing; its owner says Trim() when nothing
-// more is expected.
-template <typename T>
+// more is expected. `kKeptBytes`: up to which it does not shrink by itself.
+template <typename T, std::size_t kKeptBytes = 2048>
 class Fifo {
  public:
   Fifo() = default;
@@ -85,7 +85,6 @@ class Fifo {
 
  private:
   static constexpr std::uint32_t kFirstCapacity = 4;  // Powers of two.
-  static constexpr std::size_t kKeptBytes = 2048;
 
   std::size_t PlaceOf(std::size_t index) const { return (head_ + index) & (capacity_ - 1); }
 

@@ -223,7 +223,7 @@ void Subscriber::TellLost(const std::string& topic_filter, absl::Status why) {
     return absl::StrCat("event=subscription_lost topic_filter=", Quoted(topic_filter),
                         " why=", Quoted(ToStd(why.message())));
   });
-  if (options_.subscription_lost) work_.events.emplace(SubscriptionLost{topic_filter, std::move(why)});
+  if (options_.subscription_lost) work_.events.push(SubscriptionLost{topic_filter, std::move(why)});
 }
 
 absl::Status Subscriber::OnUnsubAck(const UnsubAck& ack) {
