@@ -15,7 +15,8 @@ using mqttrpc::mqtt::QoS;
 void QueueToEnd(benchmark::State& state, QoS qos) {
   MemoryBudget budget(64 * 1024 * 1024);
   Counters counters;
-  Outbox outbox(Outbox::Limits(10'000, 16 * 1024 * 1024), budget, counters);
+  Outbox::Host host(Outbox::Limits(10'000, 16 * 1024 * 1024), budget, counters);
+  Outbox outbox(host);
   outbox.Attach(PeerLimits());
   const std::string payload(64, 'x');
   mqttrpc::mqtt::Publish publish;
