@@ -133,14 +133,17 @@ class Outbox {
 
   static constexpr std::size_t kCostOfFlow = mqtt::InFlight<Sent>::kBytesPerPlace;
 
+  // Keeps room for what a turn may bring: only the busy have one.
+  using Deliveries = mqtt::Fifo<Delivery, std::size_t{16} * 1024>;
+
   // All of it, while there is any.
   struct Traffic {
     bool idle() const;
     void Rest(bool roomy);  // See Pool.
     std::size_t FlowBytes() const { return in_flight.places() * kCostOfFlow; }
 
-    mqtt::Fifo<Delivery> open;  // Messages as they came.
-    mqtt::Fifo<Delivery> held;  // QoS 1 and 2 that met a closed window; older than all in `open`.
+    Deliveries open;  // Messages as they came.
+    Deliveries held;  // QoS 1 and 2 that met a closed window; older than all in `open`.
     mqtt::InFlight<Sent> in_flight;
     mqtt::Fifo<mqtt::PacketId> resend;  // Of an earlier connection, not yet sent on this one.
     mqtt::TimePoint progress_at{};

@@ -11,7 +11,7 @@ using mqtt::QoS;
 // Takes out those that wait and that `keeps`, called in order, does not want.
 template <typename Keeps>
 void Outbox::Filter(Keeps&& keeps) {
-  for (mqtt::Fifo<Delivery>* queue : {&traffic_->held, &traffic_->open}) {
+  for (Deliveries* queue : {&traffic_->held, &traffic_->open}) {
     for (std::size_t left = queue->size(); left > 0; --left) {
       Delivery delivery = queue->pop();
       const bool kept = keeps(delivery);
