@@ -114,7 +114,7 @@ void ServerConnection::Continue(mqtt::TimePoint now) {
 std::uint64_t ServerConnection::served(mqtt::TimePoint now) const {
   if (now - served_at_ < kHalfLife) return served_;
   const auto halvings = (now - served_at_) / kHalfLife;
-  return halvings >= 64 ? 0 : served_ >> halvings;
+  return halvings >= std::numeric_limits<std::uint32_t>::digits ? 0 : served_ >> halvings;
 }
 
 void ServerConnection::AddServed(std::size_t work, mqtt::TimePoint now) {
