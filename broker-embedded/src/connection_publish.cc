@@ -137,7 +137,8 @@ MessageRef ServerConnection::MessageOf(const mqtt::Publish& publish, std::string
   mqtt::FrameBuffer& frames = incoming_->frames;
   mqtt::Block block = frames.TakeBlock(publish.payload);
   if (block.empty()) return SharedMessage::Copy(core_.budget, publish, topic_name, now);
-  core_.unfinished.Set(*incoming_, frames.memory_bytes(), UnfinishedPackets::Kind::kPart);  // It counts as a message now.
+  core_.unfinished.Set(*incoming_, frames.memory_bytes(),
+                       UnfinishedPackets::Kind::kPart);  // It counts as a message now.
   return SharedMessage::Adopt(core_.budget, std::move(block), publish, topic_name, now);
 }
 
