@@ -46,7 +46,7 @@ std::vector<Case> AllCases(bool full) {
   std::vector<Case> cases;
   for (const auto& some :
        {MessageCases(full), RequestCases(full), CallCases(full), InProcessCases(), ConnectionCases(full),
-        SubscriptionCases(full), RetainedCases(full), FairnessCases(), FrozenCases(full)}) {
+        SubscriptionCases(full), RetainedCases(full), FairnessCases(), FrozenCases(full), ShardCases()}) {
     cases.insert(cases.end(), some.begin(), some.end());
   }
   return cases;

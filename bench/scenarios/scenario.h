@@ -37,5 +37,6 @@ std::vector<Case> SubscriptionCases(bool full);
 std::vector<Case> RetainedCases(bool full);
 std::vector<Case> FairnessCases();
 std::vector<Case> FrozenCases(bool full);
+std::vector<Case> ShardCases();
 
 }  // namespace bench

@@ -18,10 +18,10 @@ namespace {
 
 using mqttrpc::testing::ChildProcess;
 
-Program StartMqttrpcd(std::uint16_t port) {
-  return Program(
-      {MQTTRPC_BENCH_MQTTRPCD, "--listen", "mqtt://127.0.0.1:" + std::to_string(port), "--log-level", "error"},
-      "listening on ");
+Program StartMqttrpcd(std::uint16_t port, int shards) {
+  return Program({MQTTRPC_BENCH_MQTTRPCD, "--listen", "mqtt://127.0.0.1:" + std::to_string(port), "--log-level",
+                  "error", "--shards", std::to_string(shards)},
+                 "listening on ");
 }
 
 bool Listens(std::uint16_t port) {
@@ -65,7 +65,7 @@ Program::Program(std::vector<std::string> command, std::string_view ready) {
 
 Broker::Broker(std::string_view system)
     : port_(static_cast<std::uint16_t>(mqttrpc::testing::FreePort())),
-      program_(system == kMosquitto ? StartMosquitto(port_) : StartMqttrpcd(port_)) {}
+      program_(system == kMosquitto ? StartMosquitto(port_) : StartMqttrpcd(port_, system == kTwoShards ? 2 : 1)) {}
 
 std::string Broker::url() const { return "mqtt://127.0.0.1:" + std::to_string(port_); }
 

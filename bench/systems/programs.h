@@ -14,6 +14,7 @@
 namespace bench {
 
 inline constexpr char kMqttrpcd[] = "mqttrpcd";
+inline constexpr char kTwoShards[] = "mqttrpcd, 2 shards";
 inline constexpr char kMosquitto[] = "mosquitto";
 
 // A program in a process of its own; it ends with this object.
@@ -35,8 +36,9 @@ class Program {
 // A broker of its own on a free port of loopback.
 class Broker {
  public:
-  // `system` is kMqttrpcd or kMosquitto. Neither drops what the scenarios send: their
-  // limits are raised alike, the other settings are the programs' own.
+  // `system` is kMqttrpcd, with one shard as mosquitto has one thread, kTwoShards or
+  // kMosquitto. None drops what the scenarios send: their limits are raised alike, the
+  // other settings are the programs' own.
   explicit Broker(std::string_view system);
 
   pid_t pid() const { return program_.pid(); }

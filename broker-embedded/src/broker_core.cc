@@ -20,7 +20,7 @@ std::string Quoted(std::string_view text) {
 
 BrokerCore::BrokerCore(const BrokerOptions& options_in)
     : options(options_in),
-      budget(options_in.maximum_total_queued_bytes),
+      budget(options_in.maximum_total_queued_bytes, std::max<std::size_t>(options_in.shards, 1)),
       unfinished(budget),
       outboxes(Outbox::Limits(options_in.maximum_queued_messages, options_in.maximum_queued_bytes,
                               options_in.maximum_in_flight),
@@ -31,22 +31,40 @@ BrokerCore::BrokerCore(const BrokerOptions& options_in)
       sessions(*this),
       sys(*this) {}
 
+void BrokerCore::Join(PostOffice& office, std::size_t index, std::function<void()> on_outgoing) {
+  neighbours = std::make_unique<Neighbours>(*this, office, index, std::move(on_outgoing));
+}
+
 ReasonCode BrokerCore::Publish(const MessageRef& message, const Subscriber* from, mqtt::TimePoint at) {
+  auto reach = Router::Reach::kEveryone;
   if (message->retain() && options.retain_available) {
     work += retained.RemoveExpired(at, kWorkPerTurn);
     const bool no_memory = !message->payload().empty() && budget.lasting_full();
-    if (no_memory || retained.Set(message) == RetainedStore::Outcome::kFull) {
+    if (no_memory || !retained.HasRoomFor(*message)) {
       counters.Dropped(DropReason::kRetainedFull).Add();
       return ReasonCode::kQuotaExceeded;
     }
+    if (neighbours != nullptr) {
+      neighbours->Broadcast(*message);
+      reach = Router::Reach::kSent;
+    }
+    retained.Put(message);
     counters.retained_messages.Set(retained.size());
   }
-  const Router::Result result = router.Route(message, from);
+  const Router::Result result = router.Route(message, from, reach);
   work += result.work;
   if (result.matched == 0) return ReasonCode::kNoMatchingSubscribers;
   // Nobody had room: the publisher learns it, rather than to wait for an answer.
   if (result.dropped == result.matched) return ReasonCode::kQuotaExceeded;
   return ReasonCode::kSuccess;
+}
+
+void BrokerCore::TakeForwarded(const MessageRef& message) {
+  if (message->retain() && options.retain_available) {
+    retained.Put(message);
+    counters.retained_messages.Set(retained.size());
+  }
+  work += router.Route(message, nullptr, Router::Reach::kForwarded).work;
 }
 
 bool BrokerCore::DeliverRetained(Session& session, mqtt::TimePoint at) {

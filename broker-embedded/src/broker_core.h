@@ -3,16 +3,20 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include <absl/functional/function_ref.h>
 #include <absl/strings/str_cat.h>
 
 #include "counters.h"
 #include "incoming.h"
 #include "memory_budget.h"
 #include "mqttrpc/broker/options.h"
+#include "neighbours.h"
 #include "packet_writer.h"
 #include "retained_store.h"
 #include "router.h"
@@ -27,6 +31,9 @@ namespace mqttrpc::broker {
 struct BrokerCore {
   explicit BrokerCore(const BrokerOptions& options);
 
+  // One of several: before anything else. See Neighbours.
+  void Join(PostOffice& office, std::size_t index, std::function<void()> on_outgoing);
+
   const BrokerOptions options;
   Counters counters;
   MemoryBudget budget;
@@ -34,6 +41,7 @@ struct BrokerCore {
   Pool<Incoming> incoming;
   Outbox::Host outboxes;
   PacketWriter::Host writers;
+  std::unique_ptr<Neighbours> neighbours;  // Null: there are no other shards.
   Router router;
   Pool<Session::Unreleased> unreleased;
   RetainedStore retained;
@@ -52,6 +60,17 @@ struct BrokerCore {
   // Keeps `message` if it is to be retained, and queues it for all it is for. `from`
   // is its publisher; null if that is gone. Returns the Reason Code for PUBACK.
   mqtt::ReasonCode Publish(const MessageRef& message, const Subscriber* from, mqtt::TimePoint at);
+
+  // The same of a message that another shard has sent.
+  void TakeForwarded(const MessageRef& message);
+
+  // A figure of all shards: of the others, that of a moment ago.
+  std::uint64_t OfAll(absl::FunctionRef<std::uint64_t(const Counters&)> figure) const {
+    return figure(counters) + (neighbours == nullptr ? 0 : neighbours->Sum(figure));
+  }
+  std::uint64_t OfAll(Counter Counters::* counter) const {
+    return OfAll([counter](const Counters& each) { return (each.*counter).value(); });
+  }
 
   // Queues what waits in the session's retained_scans(), as far as it has room and the
   // turn has work left. Returns whether more could follow in the next turn.

@@ -80,8 +80,10 @@ Incoming& ServerConnection::Receive() {
 
 // Lets incoming_ go when all of it is handled: when nobody looks at it any more.
 void ServerConnection::SettleIncoming() {
-  if (incoming_ == nullptr || unfinished() || incoming_->frames.memory_bytes() > 0) return;
+  if (incoming_ == nullptr || unfinished() || moves_to() || incoming_->frames.memory_bytes() > 0) return;
   incoming_->stream_end.reset();
+  incoming_->moves_to.reset();
+  incoming_->connect = {};
   core_.incoming.Give(std::move(incoming_));
 }
 
@@ -145,6 +147,7 @@ void ServerConnection::HandleFrames(mqtt::TimePoint now) {
     }
     if (!frame->has_value()) break;
     HandleFrame(**frame, now);
+    if (incoming_->moves_to) break;
     if (core_.work < BrokerCore::kWorkPerTurn && !AnswersPileUp()) continue;
     unfinished_ = true;
     break;

@@ -48,6 +48,7 @@ struct Counters {
   Counter subscriptions;
   Counter retained_messages;
   Counter memory_used;
+  Counter memory_kept;  // Of it, what does not just arrive.
   Counter messages_received;
   Counter messages_sent;
   Counter bytes_received;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "pointer_list.h"
+#include "shard_set.h"
 #include "share_group.h"
 #include "text_map.h"
 
@@ -69,7 +70,7 @@ struct TreeNode final : FilterNode, WithText<TreeNode> {
   TreeNode& AddChild(std::string_view level);
   void RemoveChild(const TreeNode& child);
 
-  bool empty() const { return unused() && children == nullptr && !plus && !hash; }
+  bool empty() const { return unused() && shards == 0 && children == nullptr && !plus && !hash; }
 
   using Children = OwnedByText<TreeNode, &TreeNode::level>;
 
@@ -77,6 +78,17 @@ struct TreeNode final : FilterNode, WithText<TreeNode> {
   std::unique_ptr<Children> children;  // By level, wildcards apart. Null: none.
   std::unique_ptr<TreeNode> plus;
   std::unique_ptr<TreeNode> hash;
+  ShardSet shards = 0;  // That have subscriptions with this filter too.
 };
+
+// Cuts the first level off `rest`; false once there is none left.
+inline bool TakeLevel(std::string_view& rest, bool& more, std::string_view& level) {
+  if (!more) return false;
+  const std::size_t slash = rest.find('/');
+  more = slash != std::string_view::npos;
+  level = rest.substr(0, slash);
+  rest.remove_prefix(more ? slash + 1 : rest.size());
+  return true;
+}
 
 }  // namespace mqttrpc::broker

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 
 #include <absl/status/status.h>
 
@@ -22,6 +23,10 @@ struct Incoming final : UnfinishedPackets::Packet {
   mqtt::FrameBuffer frames{0};
   std::size_t last_read = 0;               // Bytes.
   std::optional<absl::Status> stream_end;  // Why there will be no more, while there is some left.
+
+  // The shard that this and what follows is for; `connect` is the CONNECT that said so.
+  std::optional<std::size_t> moves_to;
+  std::string connect;
 };
 
 }  // namespace mqttrpc::broker

@@ -1,8 +1,11 @@
 #include "link.h"
 
+#include "movable_transport.h"
+
 namespace mqttrpc::broker {
 
 void Link::OnBytes(std::span<const std::byte> bytes) {
+  host_.BeforeInput();
   connection_.OnBytes(bytes, host_.Now(), host_.HasTurn(*this));
   AfterFrames();
 }
@@ -16,7 +19,10 @@ void Link::Continue(mqtt::TimePoint now) {
 
 void Link::AfterFrames() {
   if (connection_.TakePublished()) host_.OnPublished(*this);
-  if (!connection_.unfinished()) return;
+  if (!connection_.unfinished()) {
+    if (connection_.moves_to()) transport_->PauseReading();
+    return;
+  }
   transport_->PauseReading();
   if (!connection_.choked()) host_.OnUnfinished(*this);
 }
@@ -32,6 +38,7 @@ void Link::Written() {
 }
 
 void Link::OnClosed(absl::Status why) {
+  host_.BeforeInput();
   connection_.OnStreamEnd(why, host_.Now());
   if (connection_.unfinished()) host_.OnUnfinished(*this);
 }
@@ -42,9 +49,15 @@ void Link::Wake() {
   host_.OnAwake(*this);
 }
 
+bool Link::CanMove() const { return dynamic_cast<const mqtt::MovableTransport*>(transport_.get()) != nullptr; }
+
 bool Link::Flush(mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather) {
   awake_ = false;
   if (connection_.abandoned()) return false;
+  if (connection_.moves_to()) {
+    host_.OnMoves(*this);
+    return false;
+  }
   connection_.Collect(now, gather);
   if (!gather.empty()) patient_since = mqtt::kNever;
   if (!gather.empty() && transport_->Write(gather)) {

@@ -28,11 +28,13 @@ struct Place {
 class LinkHost {
  public:
   virtual mqtt::TimePoint Now() const = 0;
+  virtual void BeforeInput() = 0;                    // Something has arrived.
   virtual bool HasTurn(const Link& link) const = 0;  // Else it waits; see OnUnfinished().
   virtual void OnAwake(Link& link) = 0;              // Flush() it at the end of the turn.
   virtual void OnPatient(Link& link) = 0;            // Wake() it soon, unless that comes about anyway.
   virtual void OnPublished(Link& link) = 0;          // It may have to be paused.
   virtual void OnUnfinished(Link& link) = 0;         // Continue() it in a later turn.
+  virtual void OnMoves(Link& link) = 0;              // Take its transport to another shard; it is over here.
 
  protected:
   ~LinkHost() = default;
@@ -54,6 +56,8 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::She
 
   // Handles more of what was read before.
   void Continue(mqtt::TimePoint now);
+
+  std::unique_ptr<mqtt::Transport> TakeTransport() { return std::move(transport_); }
 
   void Pause();
   void Resume(mqtt::TimePoint now);
@@ -81,6 +85,7 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::She
     if (!awake_) host_.OnPatient(*this);
   }
   std::string peer() const override { return transport_->peer(); }
+  bool CanMove() const override;
 
  private:
   void AfterFrames();

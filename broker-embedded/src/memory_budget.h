@@ -14,10 +14,14 @@ namespace mqttrpc::broker {
 // take nothing, disconnected and stalled clients, and retained messages, subscriptions,
 // large sessions; who takes messages has a small queue still. At three quarters
 // publishers are no longer read from until one half is free again. At the limit new
-// messages are dropped. One shard's thread only.
+// messages are dropped.
+//
+// One shard's thread only. Of several shards each has a budget with the limit of all, and is
+// told from turn to turn what the others hold; where that does not count, it has its part.
 class MemoryBudget {
  public:
-  explicit MemoryBudget(std::size_t limit) : limit_(limit), spares_(std::min(limit / 32, kMostSpare)) {}
+  explicit MemoryBudget(std::size_t limit, std::size_t shards = 1)
+      : limit_(limit), part_(limit / shards), spares_(std::min(part_ / 32, kMostSpare)) {}
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
 
@@ -38,9 +42,14 @@ class MemoryBudget {
     arriving_ -= bytes;
   }
 
-  std::size_t used() const { return used_; }
+  // What other shards keep, and what is on its way between shards.
+  void set_elsewhere(std::size_t bytes) { elsewhere_ = bytes; }
+
+  std::size_t used() const { return used_; }  // Here.
+  std::size_t kept_here() const { return used_ - arriving_; }
   std::size_t limit() const { return limit_; }
-  bool exhausted() const { return used_ >= limit_; }
+  std::size_t part() const { return part_; }  // Of the limit; of one shard: all.
+  bool exhausted() const { return used_ + elsewhere_ >= limit_; }
   bool tight() const { return kept() >= limit_ - limit_ / 4; }
   bool relaxed() const { return kept() <= limit_ / 2; }
 
@@ -57,7 +66,7 @@ class MemoryBudget {
   // Whether one more subscription must be refused, to one whose take `held` of the
   // `all` that there are: they must leave room for messages, and for other clients'.
   bool RefusesSubscription(std::size_t all, std::size_t held) const {
-    return all >= limit_ / 2 || (all >= limit_ / 4 && held >= kSmallHolding) || RefusesLasting(held);
+    return all >= part_ / 2 || (all >= part_ / 4 && held >= kSmallHolding) || RefusesLasting(held);
   }
 
   // What one client that takes nothing at the moment may hold: a share of what is
@@ -68,7 +77,7 @@ class MemoryBudget {
   std::size_t ActiveShare() const { return std::max(kSmallQueue, lasting_full() ? 0 : (LastingMark() - kept()) / 4); }
 
  private:
-  std::size_t kept() const { return used_ - arriving_; }
+  std::size_t kept() const { return kept_here() + elsewhere_; }
   std::size_t LastingMark() const { return limit_ / 8 * 5; }
 
   static constexpr std::size_t kMostSpare = std::size_t{8} * 1024 * 1024;
@@ -77,6 +86,8 @@ class MemoryBudget {
   static constexpr std::size_t kSmallSession = 512;
 
   const std::size_t limit_;
+  const std::size_t part_;
+  std::size_t elsewhere_ = 0;
   std::size_t used_ = 0;
   std::size_t arriving_ = 0;  // Of it.
   mqtt::SpareBlocks spares_;

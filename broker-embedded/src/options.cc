@@ -6,6 +6,7 @@
 
 #include "mqttrpc/mqtt/status.h"
 #include "mqttrpc/mqtt/topic.h"
+#include "shard_set.h"
 
 namespace mqttrpc::broker {
 namespace {
@@ -32,6 +33,7 @@ class Checker {
 absl::Status Check(const BrokerOptions& options) {
   constexpr long long kDay = 24 * 3600;
   Checker check;
+  check.Between("shards", options.shards, std::size_t{1}, kMaximumShards);
   check.Between("maximum_connections", options.maximum_connections, 1, 10'000'000);
   check.Between("maximum_packet_size", options.maximum_packet_size, 64, 268'435'460, " bytes");
   check.Between("maximum_connect_packet_size", options.maximum_connect_packet_size, 64, 268'435'460, " bytes");

@@ -1,5 +1,6 @@
 #include "outbox.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -120,6 +121,14 @@ bool Outbox::HasWindowFor(std::size_t count) const {
   if (host_.budget.lasting_full() && traffic().in_flight.gaps() > kFewGaps) return false;
   return attached_ && traffic().on_wire + count <= peer_.receive_maximum &&
          in_flight() + count <= host_.limits.in_flight;
+}
+
+std::size_t Outbox::Window() const {
+  const std::size_t waiting = waiting_messages();
+  const Limits& limits = host_.limits;
+  if (!HasWindowFor(waiting + 1) || waiting >= limits.messages) return 0;
+  return std::min({peer_.receive_maximum - traffic().on_wire - waiting, limits.in_flight - in_flight() - waiting,
+                   limits.messages - waiting});
 }
 
 // Gives back what one message costs that leaves.

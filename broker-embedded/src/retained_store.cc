@@ -21,19 +21,26 @@ void RetainedStore::Remove(Messages::iterator entry) {
   messages_.erase(entry);
 }
 
+bool RetainedStore::HasRoomFor(const SharedMessage& message) const {
+  if (message.payload().empty()) return true;
+  const auto found = messages_.find(message.topic_name());
+  const bool is_new = found == messages_.end();
+  const std::size_t freed = is_new ? 0 : BytesOf(*found->second.message);
+  return bytes_ - freed + BytesOf(message) <= limits_.bytes && (!is_new || messages_.size() < limits_.messages);
+}
+
 RetainedStore::Outcome RetainedStore::Set(const MessageRef& message) {
+  return HasRoomFor(*message) ? Put(message) : Outcome::kFull;
+}
+
+RetainedStore::Outcome RetainedStore::Put(const MessageRef& message) {
   const auto found = messages_.find(message->topic_name());
   if (message->payload().empty()) {
     if (found != messages_.end()) Remove(found);
     return Outcome::kRemoved;
   }
   const bool is_new = found == messages_.end();
-  const std::size_t freed = is_new ? 0 : BytesOf(*found->second.message);
-  const std::size_t bytes = BytesOf(*message);
-  if (bytes_ - freed + bytes > limits_.bytes || (is_new && messages_.size() >= limits_.messages)) {
-    return Outcome::kFull;
-  }
-  bytes_ += bytes - freed;
+  bytes_ += BytesOf(*message) - (is_new ? 0 : BytesOf(*found->second.message));
   Entry& entry = is_new ? messages_[std::string(message->topic_name())] : found->second;
   entry.message = message;
   expiries_.Schedule(entry, message->expires_at());

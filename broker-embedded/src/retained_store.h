@@ -37,6 +37,10 @@ class RetainedStore {
   // Puts `message` in the place of the one with its Topic Name (MQTT-3.3.1-5).
   Outcome Set(const MessageRef& message);
 
+  // The same in two steps: whether it may be kept, and to keep it whatever the limits.
+  bool HasRoomFor(const SharedMessage& message) const;
+  Outcome Put(const MessageRef& message);
+
   // How far a Match() has come.
   struct Cursor {
     bool done = false;

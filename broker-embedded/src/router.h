@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "counters.h"
@@ -30,6 +31,8 @@ class RouteTarget : public Subscriber {
   virtual void DeliverHeld(Delivery delivery) = 0;
   // Whether it takes messages at all at the moment.
   virtual bool Listens() const = 0;
+  // How many messages of QoS 1 and 2 it could take at once, about.
+  virtual std::size_t Room() const = 0;
 
  private:
   friend class Router;
@@ -37,15 +40,37 @@ class RouteTarget : public Subscriber {
   std::uint32_t route_slot_ = 0;
 };
 
-// The subscriptions of one shard. Not thread-safe. A second shard would get the
-// same MessageRef's bytes through its own Route(): nothing here is reached from
-// outside the call.
+// The way to the other shards of a broker. Sends nothing before the turn's end.
+class ShardOutlet {
+ public:
+  virtual std::size_t index() const = 0;  // Our own.
+  virtual void Send(std::size_t shard, const SharedMessage& message) = 0;
+  virtual void SendToGroup(std::size_t shard, const SharedMessage& message, const ShareGroup& group) = 0;
+  virtual void OnGroupChanged(ShareGroup& group) = 0;    // UpdateTold() at the turn's end.
+  virtual void OnGroupEnd(const ShareGroup& group) = 0;  // It has no members anywhere.
+
+ protected:
+  ~ShardOutlet() = default;
+};
+
+// The subscriptions of one shard, and what it knows of the others'. Not thread-safe.
 class Router final : private MatchSink {
  public:
   // `limits`: what may wait for one share group.
   Router(const Outbox::Limits& limits, MemoryBudget& budget, Counters& counters);
 
+  // Null, or for as long as it routes.
+  void set_outlet(ShardOutlet* outlet) { outlet_ = outlet; }
+
   static constexpr std::size_t kMaximumNodes = 20'000;
+
+  // Whom a message is for.
+  enum class Reach {
+    kEveryone,   // It was published here.
+    kSent,       // The same, and all other shards have got it already.
+    kForwarded,  // Another shard has sent it, which sees to share groups itself.
+    kFigures,    // Each shard has one of its own: a share group gets one of them.
+  };
 
   // How many clients or share groups wanted the message, and how many got it.
   struct Result {
@@ -59,7 +84,19 @@ class Router final : private MatchSink {
   // their identifiers (MQTT-3.3.4-2 to -4), and one for each share group.
   // `from` is its publisher, for No Local; null if that is gone. If its topic
   // leads to kMaximumNodes of the tree, filters with wildcards do not get it.
-  Result Route(const MessageRef& message, const Subscriber* from);
+  Result Route(const MessageRef& message, const Subscriber* from, Reach reach = Reach::kEveryone);
+
+  // Another shard gives it to our members of a share group. Returns what that cost.
+  std::size_t RouteToGroup(const MessageRef& message, std::string_view shared_filter);
+
+  // What another shard tells of its members.
+  void OnGroupState(std::size_t shard, std::string_view shared_filter, const GroupState& state);
+
+  // Brings group.told up to date; whether the others should be told.
+  static bool UpdateTold(ShareGroup& group);
+
+  // `target` came, went, or can take less.
+  void OnMemberChanged(const RouteTarget& target);
 
   // `target` can take more, or joined a group: gives it what waits in its groups.
   void Refill(RouteTarget& target);
@@ -80,7 +117,15 @@ class Router final : private MatchSink {
 
   void OnSubscription(const Subscription& subscription) override;
   void OnShareGroup(ShareGroup& group) override { groups_.push_back(&group); }
+  void OnShards(ShardSet shards) override { shards_ |= shards; }
+  void KeepReach(Reach reach);
   void RouteTo(ShareGroup& group);
+  bool SendOn(ShareGroup& group, const SharedMessage& message);
+  void SendOn(ShareGroup::Elsewhere& elsewhere, const ShareGroup& group, const SharedMessage& message);
+  void SendToShards(const SharedMessage& message);
+  void Changed(ShareGroup& group) {
+    if (outlet_ != nullptr) outlet_->OnGroupChanged(group);
+  }
   static Delivery DeliveryFor(const MessageRef& message, const Subscription& subscription);
   static std::optional<std::size_t> LoadOf(const Subscription& member, const MessageRef& message);
   static const Subscription* Choose(ShareGroup& group, const MessageRef& message);
@@ -89,18 +134,20 @@ class Router final : private MatchSink {
   std::optional<DropReason> Hold(ShareGroup& group, const MessageRef& message);
   void GiveBack(ShareGroup& group, std::vector<MessageRef> messages);
   void Trim(ShareGroup& group);
-  static void Drain(ShareGroup& group);
+  void Drain(ShareGroup& group);
 
   const Outbox::Limits limits_;
   MemoryBudget& budget_;
   Counters& counters_;
   SubscriptionTree tree_;
+  ShardOutlet* outlet_ = nullptr;
 
   // Of the running Route() only.
   const MessageRef* message_ = nullptr;
   const Subscriber* from_ = nullptr;
   std::vector<Copy> copies_;
   std::vector<ShareGroup*> groups_;
+  ShardSet shards_ = 0;
   Result result_;
 };
 

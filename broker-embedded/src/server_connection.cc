@@ -7,6 +7,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "mqttrpc/mqtt/status.h"
+#include "wire.h"
 
 namespace mqttrpc::broker {
 namespace {
@@ -41,12 +42,40 @@ void ServerConnection::GiveWay(mqtt::TimePoint now) {
 absl::Status ServerConnection::HandleFirst(const mqtt::Frame& frame, mqtt::TimePoint now) {
   const auto connect = mqtt::DecodeConnect(frame);
   if (connect.ok()) {
+    if (core_.neighbours != nullptr && !moved_) {
+      const std::size_t home = core_.neighbours->HomeOf(connect->client_id);
+      if (home != core_.neighbours->index()) return MoveTo(home, frame);
+    }
     const bool named = connect->properties.Has(mqtt::PropertyId::kAuthenticationMethod);
     return named ? BeginAuthentication(*connect, frame, now) : Accept(*connect, now);
   }
   terms_.peer.version = AnswerVersionOf(frame);
   writer_.SetPeer(terms_.peer);
   return connect.status();
+}
+
+absl::Status ServerConnection::MoveTo(std::size_t shard, const mqtt::Frame& frame) {
+  if (!shell_.CanMove()) {
+    return mqtt::StatusFrom(ReasonCode::kServerUnavailable, "this stream cannot go on with another thread");
+  }
+  mqtt::Writer packet(incoming_->connect);
+  packet.U8(frame.first_byte);
+  packet.VariableByteInteger(static_cast<std::uint32_t>(frame.body.size()));
+  packet.Raw(mqtt::AsText(frame.body));
+  incoming_->moves_to = shard;
+  shell_.Wake();
+  return absl::OkStatus();
+}
+
+std::string ServerConnection::TakeUnread() { return std::move(incoming_->connect) + incoming_->frames.TakeRest(); }
+
+// One that belongs here.
+std::string ServerConnection::AssignedClientId() const {
+  for (;;) {
+    std::string client_id = NewClientId(*core_.options.environment.random);
+    const bool ours = core_.neighbours == nullptr || core_.neighbours->IsHome(client_id);
+    if (ours && !core_.sessions.contains(client_id)) return client_id;
+  }
 }
 
 absl::Status ServerConnection::Accept(const mqtt::Connect& connect, mqtt::TimePoint now) {
@@ -56,15 +85,14 @@ absl::Status ServerConnection::Accept(const mqtt::Connect& connect, mqtt::TimePo
   writer_.SetPeer(terms_.peer);  // They hold for a refusal too.
   if (absl::Status status = CheckConnect(connect, options); !status.ok()) return status;
   const bool assigned = connect.client_id.empty();
-  std::string client_id = assigned ? NewClientId(*options.environment.random) : std::string(connect.client_id);
-  while (assigned && sessions.contains(client_id)) client_id = NewClientId(*options.environment.random);
+  const std::string client_id = assigned ? AssignedClientId() : std::string(connect.client_id);
   const bool known = sessions.contains(client_id);
-  if (sessions.connected() >= options.maximum_connections && !sessions.IsConnected(client_id)) {
+  if (core_.OfAll(&Counters::connections) >= options.maximum_connections && !sessions.IsConnected(client_id)) {
     return mqtt::StatusFrom(ReasonCode::kQuotaExceeded,
                             absl::StrCat("this broker takes ", options.maximum_connections, " connections"));
   }
   if (absl::Status status = CheckRoomFor(connect, known); !status.ok()) return status;
-  if (!known && (sessions.size() >= options.maximum_sessions)) terms_.session_expiry = 0;
+  if (!known && core_.OfAll(&Counters::sessions) >= options.maximum_sessions) terms_.session_expiry = 0;
 
   mqtt::ConnAck ack;
   ack.session_present = sessions.WouldResume(client_id, connect.clean_start);  // MQTT-3.2.2-2, MQTT-3.2.2-3
@@ -156,6 +184,7 @@ void ServerConnection::Finish(const absl::Status& why, mqtt::TimePoint now) {
 }
 
 void ServerConnection::OnStreamEnd(const absl::Status& why, mqtt::TimePoint now) {
+  if (moves_to()) return;  // It is told anew.
   if (unfinished()) {
     incoming_->stream_end = why;
     return;

@@ -39,6 +39,8 @@ class ServerConnection final : private SessionPeer {
     virtual void WakeLater() = 0;
     // Whom it leads to, for the log.
     virtual std::string peer() const = 0;
+    // Whether the stream can go on with another shard.
+    virtual bool CanMove() const = 0;
 
    protected:
     ~Shell() = default;
@@ -93,8 +95,17 @@ class ServerConnection final : private SessionPeer {
   // CONNECT is accepted, by Continue(), and when finished() becomes true.
   mqtt::TimePoint deadline() const;
 
+  // The shard its client belongs to, if that is another: the stream is to go on there, with
+  // TakeUnread() first. Nothing is known of it here, and nothing was answered.
+  std::optional<std::size_t> moves_to() const {
+    return incoming_ == nullptr || finished() ? std::nullopt : incoming_->moves_to;
+  }
+  std::string TakeUnread();
+  // It has come from another shard, to stay.
+  void set_moved() { moved_ = true; }
+
   // A stream that has not said who it is may have to make room for others.
-  bool awaits_connect() const { return state_ == State::kAwaitingConnect && !unfinished_; }
+  bool awaits_connect() const { return state_ == State::kAwaitingConnect && !unfinished_ && !moves_to(); }
   void GiveWay(mqtt::TimePoint now);
 
   bool finished() const { return state_ == State::kFinished; }
@@ -126,6 +137,8 @@ class ServerConnection final : private SessionPeer {
   // server_connection.cc
   absl::Status CheckRoomFor(const mqtt::Connect& connect, bool known) const;
   absl::Status HandleFirst(const mqtt::Frame& frame, mqtt::TimePoint now);
+  absl::Status MoveTo(std::size_t shard, const mqtt::Frame& frame);
+  std::string AssignedClientId() const;
   absl::Status Accept(const mqtt::Connect& connect, mqtt::TimePoint now);
   void Begin(const mqtt::Connect& connect, mqtt::TimePoint now);
   void Refuse(const absl::Status& why, mqtt::TimePoint now);
@@ -196,6 +209,7 @@ class ServerConnection final : private SessionPeer {
   bool reading_paused_ : 1 = false;
   bool unfinished_ : 1 = false;
   bool resumed_ : 1 = false;  // The session was there before.
+  bool moved_ : 1 = false;
   bool scan_waits_ = false;
   bool scan_turn_ = false;  // The next Collect() may look at retained messages.
   bool published_ = false;

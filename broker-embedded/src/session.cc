@@ -30,12 +30,14 @@ void Session::Attach(SessionPeer& peer, const PeerLimits& limits) {
   peer_ = &peer;
   dropping_ = false;
   outbox_.Attach(limits);
+  core_.router.OnMemberChanged(*this);
 }
 
 void Session::Detach() {
   peer_ = nullptr;
   core_.router.Redistribute(outbox_.TakeShared());
   outbox_.Detach();
+  core_.router.OnMemberChanged(*this);
   if (retained_scans_ == nullptr) return;
   retained_scans_->RemoveQoS0();
   SettleRetainedScans();

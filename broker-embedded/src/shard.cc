@@ -34,6 +34,7 @@ std::size_t MaximumLinks(const BrokerOptions& options) {
 }
 
 BrokerOptions Sane(BrokerOptions options) {
+  options.shards = std::clamp<std::size_t>(options.shards, 1, kMaximumShards);
   options.receive_maximum = std::max<std::uint16_t>(options.receive_maximum, 1);  // 0 is a protocol error (3.2.2.3.3).
   options.maximum_in_flight = std::max<std::uint16_t>(options.maximum_in_flight, 1);
   options.sys_interval = std::max(options.sys_interval, std::chrono::seconds(0));
@@ -48,7 +49,9 @@ BrokerOptions Sane(BrokerOptions options) {
 Shard::Shard(asio::any_io_executor executor, const BrokerOptions& options)
     : executor_(std::move(executor)), poller_(mqtt::SocketPoller::New(executor_)), core_(Sane(options)) {}
 
-Shard::~Shard() = default;
+Shard::~Shard() {
+  if (core_.neighbours != nullptr) core_.neighbours->Close();
+}
 
 // The first thing on the executor for whatever came from another thread.
 bool Shard::Enter() {
@@ -86,12 +89,7 @@ bool Shard::Add(std::shared_ptr<Listener> listener) {
   asio::post(executor_, [self = shared_from_this(), added = std::move(listener)] {
     if (!self->Enter()) return;
     self->listeners_.push_back(added);
-    if (self->poller_ != nullptr) {
-      // Weak: sockets that linger keep the poller, and outlive us.
-      self->poller_->set_on_round([weak = self->weak_from_this()] {
-        if (const auto shard = weak.lock()) shard->Flush();
-      });
-    }
+    self->FlushAfterRounds();
     // The listener is ours: it never calls back after Close().
     added->Start(self->poller_, [shard = self.get()](std::unique_ptr<mqtt::Transport> transport) {
       shard->AddLink(std::move(transport));
@@ -100,12 +98,26 @@ bool Shard::Add(std::shared_ptr<Listener> listener) {
   return true;
 }
 
-void Shard::AddLink(std::unique_ptr<mqtt::Transport> transport) {
-  if (stopped()) return;
-  if (links_.size() >= MaximumLinks(core_.options) && !MakeRoom()) {
+void Shard::FlushAfterRounds() {
+  if (poller_ == nullptr) return;
+  // Weak: sockets that linger keep the poller, and outlive us.
+  poller_->set_on_round([weak = weak_from_this()] {
+    if (const auto shard = weak.lock()) shard->Flush();
+  });
+}
+
+// Those of the other shards that were accepted count too.
+std::size_t Shard::LinksOfAll() const {
+  return links_.size() + core_.OfAll(&Counters::connections) - core_.sessions.connected();
+}
+
+// Null if there is no room.
+Link* Shard::AddLink(std::unique_ptr<mqtt::Transport> transport) {
+  if (stopped()) return nullptr;
+  if (LinksOfAll() >= MaximumLinks(core_.options) && !MakeRoom()) {
     core_.counters.connections_refused.Add();
     core_.Log(LogLevel::kWarning, "event=refused peer=", transport->peer(), " reason=\"too many connections\"");
-    return;
+    return nullptr;
   }
   auto& link = links_.emplace_back(std::make_unique<Link>(static_cast<LinkHost&>(*this), core_, std::move(transport)));
   link->index = static_cast<std::uint32_t>(links_.size() - 1);
@@ -113,6 +125,7 @@ void Shard::AddLink(std::unique_ptr<mqtt::Transport> transport) {
   link->Start();
   Schedule(*link);
   ArmTimer();
+  return link.get();
 }
 
 // The stream that has said nothing for longest goes.
@@ -141,6 +154,10 @@ void Shard::Remove(Link& link) {
 
 void Shard::OnAwake(Link& link) {
   awake_.push_back(&link);
+  ScheduleFlush();
+}
+
+void Shard::ScheduleFlush() {
   const bool comes_anyway = poller_ != nullptr && poller_->in_round();
   if (comes_anyway || flush_posted_ || stopped()) return;
   flush_posted_ = true;
@@ -186,10 +203,18 @@ void Shard::WakePatient() {
 
 void Shard::Flush() {
   if (stopped()) return;
+  // First of all the others learn it; see Neighbours.
+  if (core_.neighbours != nullptr) core_.neighbours->EndTurn();
   FlushAwake();
-  core_.counters.memory_used.Set(core_.budget.used());
+  if (core_.neighbours != nullptr && core_.neighbours->has_outgoing()) core_.neighbours->EndTurn();
+  CountMemory();
   if (!paused_.empty() && core_.budget.relaxed()) ResumeAll();
   ArmTimer();
+}
+
+void Shard::CountMemory() {
+  core_.counters.memory_used.Set(core_.budget.used());
+  core_.counters.memory_kept.Set(core_.budget.kept_here());
 }
 
 void Shard::FlushAwake() {
@@ -257,7 +282,7 @@ void Shard::ContinueTurn() {
   while (!waiting_.empty() && core_.work < BrokerCore::kWorkPerTurn) ContinueOne(*waiting_.begin()->second);
   core_.work = 0;
   if (!by_age_.empty()) ContinueOne(*by_age_.begin()->second);
-  core_.counters.memory_used.Set(core_.budget.used());
+  CountMemory();
   ArmTimer();
   if (!waiting_.empty()) PostContinue();
 }
@@ -314,7 +339,7 @@ void Shard::OnTimer() {
     Schedule(link);
   }
   core_.OnDeadline(now);
-  core_.counters.memory_used.Set(core_.budget.used());
+  CountMemory();
   ArmTimer();
 }
 
@@ -350,6 +375,7 @@ void Shard::StopNow() {
     stopped_ = true;
   }
   DisconnectAll();
+  if (core_.neighbours != nullptr) core_.neighbours->Close();
   for (const auto& link : links_) link->Close();
   links_.clear();
   awake_.clear();

@@ -30,10 +30,16 @@ namespace mqttrpc::broker {
 // executor runs until it comes to the posted Flush(): under load that is many reads,
 // without load it is one. Once a turn has had its share of work, what is read only waits
 // for the next.
+//
+// Of several shards each is as if it were alone, but for what its Neighbours tell, and for
+// the streams that the first accepts and hands to the others (shard_neighbours.cc).
 class Shard final : private LinkHost, public std::enable_shared_from_this<Shard> {
  public:
   Shard(asio::any_io_executor executor, const BrokerOptions& options);
   ~Shard();
+
+  // Makes them one broker; before anything else. `seed` decides who serves which client.
+  static void Join(const std::vector<std::shared_ptr<Shard>>& shards, std::uint64_t seed);
 
   // Any thread. False once stopped; then the transport is dropped.
   bool Attach(std::unique_ptr<mqtt::Transport> transport);
@@ -60,17 +66,28 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
 
  private:
   mqtt::TimePoint Now() const override { return core_.options.environment.clock->Now(); }
+  void BeforeInput() override {
+    if (core_.neighbours != nullptr) ReceiveMail();
+  }
   bool HasTurn(const Link& link) const override;
   void OnAwake(Link& link) override;
   void OnPatient(Link& link) override;
   void OnPublished(Link& link) override;
   void OnUnfinished(Link& link) override;
+  void OnMoves(Link& link) override;
 
   bool Enter();
-  void AddLink(std::unique_ptr<mqtt::Transport> transport);
+  Link* AddLink(std::unique_ptr<mqtt::Transport> transport);
+  std::size_t LinksOfAll() const;
+  void ScheduleFlush();
+  void OnMail();
+  void ReceiveMail();
+  void Arrive(std::unique_ptr<mqtt::Transport> transport, const std::string& unread);
   void Remove(Link& link);
+  void FlushAfterRounds();
   void Flush();
   void FlushAwake();
+  void CountMemory();
   void Schedule(Link& link);
   void ArmTimer();
   void OnTimer();
@@ -88,7 +105,9 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
 
   const asio::any_io_executor executor_;
   const std::shared_ptr<mqtt::SocketPoller> poller_;  // Its rounds are our turns. Null: there is none.
+  std::shared_ptr<PostOffice> office_;                // Null: there are no other shards.
   BrokerCore core_;
+  std::vector<std::weak_ptr<Shard>> all_;  // By index.
 
   std::mutex home_mutex_;
   std::optional<std::thread::id> home_;  // The thread that ran us last. Guarded.

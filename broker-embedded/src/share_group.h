@@ -1,8 +1,11 @@
 // A shared subscription: many clients, of whom one gets each message (MQTT 4.8.2).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,22 +15,87 @@
 
 namespace mqttrpc::broker {
 
+struct FilterNode;
 struct Subscription;
+
+// What one shard tells the others of its members of a share group.
+struct GroupState {
+  std::uint32_t members = 0;
+  std::uint32_t listening = 0;  // Of them; when there are many, only about how many.
+  std::uint32_t room = 0;       // QoS 1 and 2 messages that they could take at once, or some of those.
+  bool keeps = false;           // Some of them take more than QoS 0.
+
+  bool operator==(const GroupState&) const = default;
+};
 
 // Everyone who shares one `$share/{name}/{filter}`, and what waits until one of
 // them can take it. Messages wait here and not with a member, so that none is
 // stranded with one that is away while another is idle.
+//
+// Of a broker's shards each has the group with its own members, and what the others tell
+// of theirs. A message is held by one shard at a time.
 class ShareGroup {
  public:
-  // The places of what waits are taken from `budget`, which may be null.
-  ShareGroup(std::string name, ShareGroupId id, std::size_t position, MemoryBudget* budget)
-      : name_(std::move(name)), id_(id), position_(position), budget_(budget) {}
+  // `share_name` is part of `topic_filter`, which is whole. The places of what waits are
+  // taken from `budget`, which may be null.
+  ShareGroup(std::string_view topic_filter, std::string_view share_name, ShareGroupId id, std::size_t position,
+             MemoryBudget* budget)
+      : topic_filter_(topic_filter),
+        name_(std::string_view(topic_filter_).substr(kPrefix.size(), share_name.size())),
+        id_(id),
+        position_(position),
+        budget_(budget) {}
   ~ShareGroup() { Charge(-backlog_.size()); }
   ShareGroup(const ShareGroup&) = delete;
   ShareGroup& operator=(const ShareGroup&) = delete;
 
   ShareGroupId id() const { return id_; }
-  const std::vector<Subscription*>& members() const { return members_; }
+  const std::string& topic_filter() const { return topic_filter_; }       // "$share/{name}/{filter}"
+  const std::vector<Subscription*>& members() const { return members_; }  // Of this shard.
+
+  // Members of another shard.
+  struct Elsewhere {
+    std::size_t shard = 0;
+    GroupState state;
+  };
+  const std::vector<Elsewhere>& elsewhere() const { return elsewhere_; }
+  void SetElsewhere(std::size_t shard, const GroupState& state) {
+    const auto found = std::find_if(elsewhere_.begin(), elsewhere_.end(),
+                                    [shard](const Elsewhere& each) { return each.shard == shard; });
+    if (state.members == 0) {
+      if (found != elsewhere_.end()) elsewhere_.erase(found);
+    } else if (found != elsewhere_.end()) {
+      found->state = state;
+    } else {
+      elsewhere_.push_back({shard, state});
+    }
+  }
+
+  // Whose turn it is, in proportion to members that listen, if that is another shard's
+  // that can take the message; null: ours.
+  Elsewhere* NextElsewhere(bool needs_room) {
+    std::uint32_t all = told.listening;
+    for (const Elsewhere& each : elsewhere_) all += each.state.listening;
+    if (all == told.listening) return nullptr;
+    turn_ = (turn_ + 1) % all;
+    std::uint32_t passed = told.listening;
+    for (Elsewhere& each : elsewhere_) {
+      passed += each.state.listening;
+      if (turn_ < passed) return turn_ >= told.listening && CanTake(each, needs_room) ? &each : nullptr;
+    }
+    return nullptr;
+  }
+  // Anyone who can; null if nobody.
+  Elsewhere* AnyElsewhere(bool needs_room) {
+    const auto found = std::find_if(elsewhere_.begin(), elsewhere_.end(),
+                                    [&](const Elsewhere& each) { return CanTake(each, needs_room); });
+    return found == elsewhere_.end() ? nullptr : &*found;
+  }
+
+  // Notes for telling the others; see Router.
+  GroupState told;             // What they know of our members.
+  std::uint32_t received = 0;  // Messages that they gave to our members since then.
+  bool changed = false;        // Perhaps.
 
   // Where the next round begins; less than members().size().
   std::size_t next() const { return next_ < members_.size() ? next_ : 0; }
@@ -72,17 +140,26 @@ class ShareGroup {
   void Charge(std::size_t places) {
     if (budget_ != nullptr) budget_->Take(places * kCostOfPlace);
   }
+  static bool CanTake(const Elsewhere& each, bool needs_room) {
+    return needs_room ? each.state.room > 0 : each.state.listening > 0;
+  }
   void Forget(const SharedMessage& message) {
     backlog_.Trim(kKeptPlaces);
     backlog_bytes_ -= BytesOf(message);
     Charge(static_cast<std::size_t>(-1));
   }
 
-  std::string name_;
+  static constexpr std::string_view kPrefix = "$share/";
+
+  const std::string topic_filter_;
+  const std::string_view name_;  // In it.
   const ShareGroupId id_;
+  FilterNode* node_ = nullptr;
   std::size_t position_;  // In the node's list.
   MemoryBudget* const budget_;
   std::vector<Subscription*> members_;
+  std::vector<Elsewhere> elsewhere_;
+  std::uint32_t turn_ = 0;
   std::size_t next_ = 0;
   mqtt::Fifo<MessageRef> backlog_;
   std::size_t backlog_bytes_ = 0;

@@ -1,5 +1,6 @@
 #include "shared_message.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -148,7 +149,7 @@ MessageRef SharedMessage::Make(MemoryBudget& budget, mqtt::Block block, char* pa
   const char* const topic = MoveBefore(begin, topic_name);
   const std::size_t size = block.size();
   char* const memory = block.Release();
-  auto* message = new (memory) SharedMessage(budget, size);
+  auto* message = new (memory) SharedMessage(size);
   message->received_at_ = now;
   message->offset_ = static_cast<std::uint32_t>(topic - memory);
   message->topic_bytes_ = static_cast<std::uint16_t>(topic_name.size());
@@ -159,7 +160,32 @@ MessageRef SharedMessage::Make(MemoryBudget& budget, mqtt::Block block, char* pa
   message->qos_ = publish.qos;
   message->retain_ = publish.retain;
   message->request_ = request;
+  MessageRef made(message);
+  Charge(made, budget);
+  return made;
+}
+
+MessageRef SharedMessage::CopyForShard() const {
+  const std::size_t size = sizeof(SharedMessage) + topic_name().size() + tail().size();
+  char* const memory = mqtt::Block::Of(size, nullptr).Release();
+  auto* message = new (memory) SharedMessage(size);
+  message->received_at_ = received_at_;
+  message->offset_ = sizeof(SharedMessage);
+  message->topic_bytes_ = topic_bytes_;
+  message->property_bytes_ = property_bytes_;
+  message->payload_bytes_ = payload_bytes_;
+  message->expiry_ = expiry_;
+  message->expiry_offset_ = expiry_offset_;
+  message->qos_ = qos_;
+  message->retain_ = retain_;
+  message->request_ = request_;
+  std::memcpy(memory + message->offset_, bytes(), size - message->offset_);
   return MessageRef(message);
+}
+
+void SharedMessage::Charge(const MessageRef& message, MemoryBudget& budget) {
+  message.message_->budget_ = &budget;
+  budget.Take(message->block_bytes());
 }
 
 void SharedMessage::RestartExpiry(const MessageRef& message, mqtt::TimePoint now) {
@@ -167,10 +193,13 @@ void SharedMessage::RestartExpiry(const MessageRef& message, mqtt::TimePoint now
 }
 
 void SharedMessage::Destroy(SharedMessage* message) {
-  MemoryBudget& budget = message->budget_;
+  MemoryBudget* const budget = message->budget_;
   const std::size_t size = message->block_bytes_;
   message->~SharedMessage();
-  budget.spares().Give(reinterpret_cast<char*>(message), size);
+  char* const memory = reinterpret_cast<char*>(message);
+  if (budget == nullptr) return std::free(memory);
+  budget->Give(size);
+  budget->spares().Give(memory, size);
 }
 
 std::uint32_t SharedMessage::SecondsLeft(mqtt::TimePoint now) const {

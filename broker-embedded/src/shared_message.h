@@ -25,7 +25,7 @@ class MessageRef;
 // together with this header. Never changes.
 //
 // The count of references is not atomic: a message lives and dies on one
-// shard's thread (docs/decisions/0005-shards.md).
+// shard's thread; another shard gets a copy (docs/decisions/0005-shards.md).
 class SharedMessage {
  public:
   // Copies `publish`, whose Topic Alias was resolved to `topic_name`. Topic Alias
@@ -44,6 +44,12 @@ class SharedMessage {
   // Lets the Message Expiry count from `now`: for a will, which is published later
   // than it was written (3.1.3.2.4). Only while nobody shares it.
   static void RestartExpiry(const MessageRef& message, mqtt::TimePoint now);
+
+  // A copy for another shard, which must be the only reference when it gets there; that
+  // shard then has it Charge()d to its budget, and only then shares it.
+  MessageRef CopyForShard() const;
+  static void Charge(const MessageRef& message, MemoryBudget& budget);
+  std::size_t block_bytes() const { return block_bytes_; }  // What is charged.
 
   SharedMessage(const SharedMessage&) = delete;
   SharedMessage& operator=(const SharedMessage&) = delete;
@@ -72,18 +78,16 @@ class SharedMessage {
   friend class MessageRef;
   static constexpr std::uint32_t kNoExpiry = 0xFFFFFFFF;
 
-  SharedMessage(MemoryBudget& budget, std::size_t block_bytes) : budget_(budget), block_bytes_(block_bytes) {
-    budget_.Take(block_bytes_);
-  }
-  ~SharedMessage() { budget_.Give(block_bytes_); }
+  explicit SharedMessage(std::size_t block_bytes) : block_bytes_(block_bytes) {}
+  ~SharedMessage() = default;
   static MessageRef Make(MemoryBudget& budget, mqtt::Block block, char* payload, const mqtt::Publish& publish,
                          std::string_view topic_name, mqtt::TimePoint now);
   static void Destroy(SharedMessage* message);
 
   const char* bytes() const { return reinterpret_cast<const char*>(this) + offset_; }
 
-  MemoryBudget& budget_;
-  const std::size_t block_bytes_;  // Of the memory that begins with this header.
+  MemoryBudget* budget_ = nullptr;  // Null between two shards.
+  const std::size_t block_bytes_;   // Of the memory that begins with this header.
   mqtt::TimePoint received_at_{};
   std::uint32_t references_ = 0;
   std::uint32_t offset_ = 0;  // Of the Topic Name, in that memory.

@@ -1,6 +1,7 @@
 #include "subscription_tree.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "mqttrpc/mqtt/topic.h"
@@ -8,16 +9,6 @@
 namespace mqttrpc::broker {
 
 namespace {
-
-// Cuts the first level off `rest`; false once there is none left.
-bool TakeLevel(std::string_view& rest, bool& more, std::string_view& level) {
-  if (!more) return false;
-  const std::size_t slash = rest.find('/');
-  more = slash != std::string_view::npos;
-  level = rest.substr(0, slash);
-  rest.remove_prefix(more ? slash + 1 : rest.size());
-  return true;
-}
 
 // A subscriber's list of so many is looked through from end to end.
 constexpr std::size_t kShortList = 16;
@@ -28,21 +19,35 @@ constexpr std::size_t kOverhead = 40;
 
 }  // namespace
 
-SubscriptionTree::SubscriptionTree(MemoryBudget* budget) : root_(TreeNode::New("", nullptr)), budget_(budget) {}
+SubscriptionTree::SubscriptionTree(MemoryBudget* budget)
+    : exact_elsewhere_(budget), root_(TreeNode::New("", nullptr)), budget_(budget) {}
 
 SubscriptionTree::~SubscriptionTree() = default;  // As deep as a filter has levels, at most.
 
 std::size_t SubscriptionTree::node_count() const { return exact_.size() + trie_nodes_; }
 
+std::string SubscriptionTree::FilterOf(const FilterNode& node) const {
+  if (!node.in_trie) return std::string(static_cast<const ExactNode&>(node).filter());
+  std::vector<std::string_view> levels;
+  const auto* level = static_cast<const TreeNode*>(&node);
+  for (; level != root_.get(); level = level->parent) levels.push_back(level->level());
+  std::string filter(levels.back());
+  for (auto each = std::next(levels.rbegin()); each != levels.rend(); ++each) (filter += '/') += *each;
+  return filter;
+}
+
 // Of the trie each level may be a node of its own.
+std::size_t SubscriptionTree::CostOf(const FilterNode& node) const {
+  if (!node.in_trie) return sizeof(ExactNode) + kOverhead + static_cast<const ExactNode&>(node).filter().size();
+  std::size_t cost = 0;
+  const auto* level = static_cast<const TreeNode*>(&node);
+  for (; level != root_.get(); level = level->parent) cost += sizeof(TreeNode) + kOverhead + level->level().size();
+  return cost;
+}
+
 std::size_t SubscriptionTree::CostOf(const Subscription& subscription) const {
-  std::size_t cost = sizeof(Subscription) + kOverhead;
-  if (subscription.group != nullptr) cost += subscription.group->name_.size();
-  if (!subscription.node->in_trie) {
-    return cost + sizeof(ExactNode) + kOverhead + static_cast<const ExactNode*>(subscription.node)->filter().size();
-  }
-  const auto* node = static_cast<const TreeNode*>(subscription.node);
-  for (; node != root_.get(); node = node->parent) cost += sizeof(TreeNode) + kOverhead + node->level().size();
+  std::size_t cost = sizeof(Subscription) + kOverhead + CostOf(*subscription.node);
+  if (subscription.group != nullptr) cost += subscription.group->topic_filter().size();
   return cost;
 }
 
@@ -55,9 +60,8 @@ void SubscriptionTree::Charge(Subscriber& subscriber, std::size_t bytes) {
 
 bool SubscriptionTree::Subscribe(Subscriber& subscriber, std::string_view topic_filter,
                                  const SubscriptionOptions& options) {
-  const auto shared = mqtt::ParseSharedFilter(topic_filter);
-  FilterNode& node = NodeFor(shared ? shared->topic_filter : topic_filter);
-  ShareGroup* const group = shared ? &GroupFor(node, shared->share_name) : nullptr;
+  ShareGroup* const group = mqtt::ParseSharedFilter(topic_filter) ? &OpenGroup(topic_filter) : nullptr;
+  FilterNode& node = group != nullptr ? *group->node_ : NodeFor(topic_filter);
   if (Subscription* const found = Find(Identity(&subscriber, &node, group))) {
     found->options = options;  // MQTT-3.8.4-3
     return false;
@@ -110,12 +114,12 @@ Subscription* SubscriptionTree::Find(const Identity& identity) const {
 }
 
 Subscription* SubscriptionTree::Find(const Subscriber& subscriber, std::string_view topic_filter) const {
-  const auto shared = mqtt::ParseSharedFilter(topic_filter);
-  const FilterNode* const node = FindNode(shared ? shared->topic_filter : topic_filter);
-  if (node == nullptr) return nullptr;
-  const ShareGroup* const group = shared ? FindGroup(*node, shared->share_name) : nullptr;
-  if (shared && group == nullptr) return nullptr;
-  return Find(Identity(&subscriber, node, group));
+  if (!mqtt::ParseSharedFilter(topic_filter)) {
+    const FilterNode* const node = FindNode(topic_filter);
+    return node == nullptr ? nullptr : Find(Identity(&subscriber, node, nullptr));
+  }
+  const ShareGroup* const group = FindGroup(topic_filter);
+  return group == nullptr ? nullptr : Find(Identity(&subscriber, group->node_, group));
 }
 
 // Into its subscriber's list, and its node's or group's.
@@ -133,11 +137,14 @@ void SubscriptionTree::Link(Subscription& subscription) {
     subscription.position = static_cast<std::uint32_t>(others.size());
     others.push_back(&subscription);
   };
-  if (subscription.group == nullptr) {
-    link(subscription.node->subscriptions);
-  } else {
+  if (subscription.group != nullptr) {
     link(subscription.group->members_);
+    if (on_group_change_) on_group_change_(*subscription.group);
+    return;
   }
+  FilterNode& node = *subscription.node;
+  link(node.subscriptions);
+  if (node.subscriptions.size() == 1 && on_interest_) on_interest_(FilterOf(node), true);
 }
 
 // Out of its subscriber's list.
@@ -158,23 +165,19 @@ void SubscriptionTree::Remove(Subscription& subscription) {
   --size_;
   Charge(*subscription.subscriber, -CostOf(subscription));
   const auto moved = [](Subscription& each, std::size_t to) { each.position = static_cast<std::uint32_t>(to); };
-  if (subscription.group == nullptr) {
-    subscription.node->subscriptions.Remove(subscription.position, moved);
-  } else {
-    auto& members = subscription.group->members_;
+  if (subscription.group != nullptr) {
+    ShareGroup& group = *subscription.group;
+    auto& members = group.members_;
     std::swap(members[subscription.position], members.back());
     moved(*members[subscription.position], subscription.position);
     members.pop_back();
-    if (members.empty()) End(*subscription.group, *subscription.node);
+    if (on_group_change_) on_group_change_(group);
+    return CloseGroup(group);
   }
-  Prune(subscription.node);
-}
-
-void SubscriptionTree::End(ShareGroup& group, FilterNode& node) {
-  if (on_group_end_) on_group_end_(group);
-  groups_by_name_.erase({&node, group.name_});
-  node.groups.Remove(group.position_, [](ShareGroup& moved, std::size_t to) { moved.position_ = to; });
-  groups_.erase(group.id());
+  FilterNode& node = *subscription.node;
+  node.subscriptions.Remove(subscription.position, moved);
+  if (node.subscriptions.empty() && on_interest_) on_interest_(FilterOf(node), false);
+  Prune(&node);
 }
 
 FilterNode& SubscriptionTree::NodeFor(std::string_view topic_filter) {
@@ -208,29 +211,61 @@ FilterNode* SubscriptionTree::FindNode(std::string_view topic_filter) const {
 }
 
 std::size_t SubscriptionTree::Count(std::string_view topic_filter) const {
-  const auto shared = mqtt::ParseSharedFilter(topic_filter);
-  const FilterNode* node = FindNode(shared ? shared->topic_filter : topic_filter);
-  if (node == nullptr) return 0;
-  if (!shared) return node->subscriptions.size();
-  const ShareGroup* const group = FindGroup(*node, shared->share_name);
-  return group == nullptr ? 0 : group->members_.size();
+  if (mqtt::ParseSharedFilter(topic_filter)) {
+    const ShareGroup* const group = FindGroup(topic_filter);
+    return group == nullptr ? 0 : group->members_.size();
+  }
+  const FilterNode* const node = FindNode(topic_filter);
+  return node == nullptr ? 0 : node->subscriptions.size();
 }
 
-ShareGroup* SubscriptionTree::FindGroup(const FilterNode& node, std::string_view share_name) const {
-  const auto found = groups_by_name_.find({&node, share_name});
+ShareGroup* SubscriptionTree::FindGroup(std::string_view shared_filter) const {
+  const auto shared = mqtt::ParseSharedFilter(shared_filter);
+  const FilterNode* const node = shared ? FindNode(shared->topic_filter) : nullptr;
+  if (node == nullptr) return nullptr;
+  const auto found = groups_by_name_.find({node, shared->share_name});
   return found == groups_by_name_.end() ? nullptr : found->second;
 }
 
-ShareGroup& SubscriptionTree::GroupFor(FilterNode& node, std::string_view share_name) {
-  if (ShareGroup* const found = FindGroup(node, share_name)) return *found;
+ShareGroup& SubscriptionTree::OpenGroup(std::string_view shared_filter) {
+  const auto shared = mqtt::ParseSharedFilter(shared_filter);
+  FilterNode& node = NodeFor(shared->topic_filter);
+  const auto found = groups_by_name_.find({&node, shared->share_name});
+  if (found != groups_by_name_.end()) return *found->second;
   do {
     ++last_group_;
   } while (last_group_ == 0 || groups_.contains(last_group_));
   auto& group = groups_[last_group_];
-  group = std::make_unique<ShareGroup>(std::string(share_name), last_group_, node.groups.size(), budget_);
+  group = std::make_unique<ShareGroup>(shared_filter, shared->share_name, last_group_, node.groups.size(), budget_);
+  group->node_ = &node;
   node.groups.push_back(group.get());
   groups_by_name_[{&node, group->name_}] = group.get();
   return *group;
+}
+
+void SubscriptionTree::CloseGroup(ShareGroup& group) {
+  if (!group.members_.empty() || !group.elsewhere_.empty()) return;
+  if (on_group_end_) on_group_end_(group);
+  FilterNode& node = *group.node_;
+  groups_by_name_.erase({&node, group.name_});
+  node.groups.Remove(group.position_, [](ShareGroup& moved, std::size_t to) { moved.position_ = to; });
+  groups_.erase(group.id());
+  Prune(&node);
+}
+
+void SubscriptionTree::AddShard(std::size_t shard, std::string_view topic_filter) {
+  if (!mqtt::HasWildcard(topic_filter)) return exact_elsewhere_.Add(shard, topic_filter);
+  auto& node = static_cast<TreeNode&>(NodeFor(topic_filter));
+  if (node.shards == 0 && budget_ != nullptr) budget_->Take(CostOf(node));
+  node.shards |= SetOf(shard);
+}
+
+void SubscriptionTree::RemoveShard(std::size_t shard, std::string_view topic_filter) {
+  if (!mqtt::HasWildcard(topic_filter)) return exact_elsewhere_.Remove(shard, topic_filter);
+  auto& node = static_cast<TreeNode&>(NodeFor(topic_filter));
+  const ShardSet before = std::exchange(node.shards, node.shards & ~SetOf(shard));
+  if (before != 0 && node.shards == 0 && budget_ != nullptr) budget_->Give(CostOf(node));
+  Prune(&node);
 }
 
 void SubscriptionTree::Prune(FilterNode* unused) {
@@ -245,43 +280,6 @@ void SubscriptionTree::Prune(FilterNode* unused) {
     --trie_nodes_;
     node = parent;
   }
-}
-
-void SubscriptionTree::Visit(const FilterNode& node, MatchSink& sink) {
-  for (const Subscription* subscription : node.subscriptions) sink.OnSubscription(*subscription);
-  for (ShareGroup* group : node.groups) sink.OnShareGroup(*group);
-}
-
-void SubscriptionTree::MatchExact(std::string_view topic_name, MatchSink& sink) const {
-  if (const auto found = exact_.find(topic_name); found != exact_.end()) Visit(**found, sink);
-}
-
-std::size_t SubscriptionTree::MatchWildcards(std::string_view topic_name, MatchSink& sink, std::size_t most) {
-  if (trie_nodes_ == 0) return 0;
-  // All trie nodes that the levels so far lead to, level by level.
-  active_.assign(1, root_.get());
-  bool wildcards_apply = !topic_name.starts_with('$');  // MQTT-4.7.2-1
-  std::string_view level;
-  std::size_t visited = 0;
-  for (bool more = true; !active_.empty() && TakeLevel(topic_name, more, level);) {
-    next_.clear();
-    visited += active_.size();
-    if (visited >= most) return visited;
-    for (TreeNode* node : active_) {
-      if (wildcards_apply && node->hash) Visit(*node->hash, sink);
-      if (wildcards_apply && node->plus) next_.push_back(node->plus.get());
-      if (TreeNode* const child = node->NamedChild(level)) next_.push_back(child);
-    }
-    active_.swap(next_);
-    wildcards_apply = true;
-  }
-  visited += active_.size();
-  if (visited >= most) return visited;
-  for (TreeNode* node : active_) {
-    Visit(*node, sink);
-    if (node->hash) Visit(*node->hash, sink);  // "a/#" is for "a" too (4.7.1.2).
-  }
-  return visited;
 }
 
 ShareGroup* SubscriptionTree::FindGroup(ShareGroupId id) const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -15,10 +16,12 @@
 #include <absl/functional/any_invocable.h>
 #include <absl/hash/hash.h>
 
+#include "exact_interest.h"
 #include "filter_node.h"
 #include "memory_budget.h"
 #include "mqttrpc/mqtt/qos.h"
 #include "pointer_list.h"
+#include "shard_set.h"
 #include "share_group.h"
 #include "text_map.h"
 
@@ -80,7 +83,8 @@ class Subscriber {
 class MatchSink {
  public:
   virtual void OnSubscription(const Subscription& subscription) = 0;
-  virtual void OnShareGroup(ShareGroup& group) = 0;  // Never empty.
+  virtual void OnShareGroup(ShareGroup& group) = 0;  // Has a member, if only on another shard.
+  virtual void OnShards(ShardSet) {}                 // They have subscribers; each perhaps several times.
 
  protected:
   ~MatchSink() = default;
@@ -118,10 +122,27 @@ class SubscriptionTree {
 
   // Null if the group is gone.
   ShareGroup* FindGroup(ShareGroupId id) const;
+  ShareGroup* FindGroup(std::string_view shared_filter) const;
 
-  // Groups whose last member leaves are handed over, for what they still hold.
-  using GroupEnd = absl::AnyInvocable<void(ShareGroup&)>;
-  void set_on_group_end(GroupEnd on_group_end) { on_group_end_ = std::move(on_group_end); }
+  // Groups whose last member leaves are handed over, for what they still hold; and those
+  // that a member of ours joins or leaves.
+  using GroupChange = absl::AnyInvocable<void(ShareGroup&)>;
+  void set_on_group_end(GroupChange on_group_end) { on_group_end_ = std::move(on_group_end); }
+  void set_on_group_change(GroupChange on_group_change) { on_group_change_ = std::move(on_group_change); }
+
+  // Is told when a Topic Filter that is not shared has its first subscription here, and
+  // when it has none any more.
+  using InterestChange = absl::AnyInvocable<void(std::string_view topic_filter, bool begins)>;
+  void set_on_interest(InterestChange on_interest) { on_interest_ = std::move(on_interest); }
+
+  // The same of another shard: from then on, and no longer, Match tells of it.
+  void AddShard(std::size_t shard, std::string_view topic_filter);
+  void RemoveShard(std::size_t shard, std::string_view topic_filter);
+
+  // The group, made if there is none: it has members on another shard. Close it when that
+  // has changed, so that it may end.
+  ShareGroup& OpenGroup(std::string_view shared_filter);
+  void CloseGroup(ShareGroup& group);
 
   // Subscriptions with exactly this filter, $share/ included.
   std::size_t Count(std::string_view topic_filter) const;
@@ -152,21 +173,21 @@ class SubscriptionTree {
 
   FilterNode* FindNode(std::string_view topic_filter) const;
   FilterNode& NodeFor(std::string_view topic_filter);
-  ShareGroup* FindGroup(const FilterNode& node, std::string_view share_name) const;
-  ShareGroup& GroupFor(FilterNode& node, std::string_view share_name);
   Subscription* Find(const Identity& identity) const;
   Subscription* Find(const Subscriber& subscriber, std::string_view topic_filter) const;
   static PointerList<Subscription>& ListOf(const Subscription& subscription);
+  std::string FilterOf(const FilterNode& node) const;
+  std::size_t CostOf(const FilterNode& node) const;
   std::size_t CostOf(const Subscription& subscription) const;
   void Charge(Subscriber& subscriber, std::size_t bytes);
   void Link(Subscription& subscription);
   void Unlink(Subscription& subscription);
   void Remove(Subscription& subscription);
-  void End(ShareGroup& group, FilterNode& node);
   void Prune(FilterNode* unused);
   static void Visit(const FilterNode& node, MatchSink& sink);
 
   OwnedByText<ExactNode, &ExactNode::filter> exact_;
+  ExactInterest exact_elsewhere_;
   std::unique_ptr<TreeNode> root_;
   std::size_t trie_nodes_ = 0;
   std::size_t size_ = 0;
@@ -176,7 +197,9 @@ class SubscriptionTree {
   absl::flat_hash_map<std::pair<const FilterNode*, std::string_view>, ShareGroup*> groups_by_name_;  // The groups' own.
   absl::flat_hash_set<Subscription*, ByIdentity, ByIdentity> listed_;  // Those of long lists; see Find().
   ShareGroupId last_group_ = 0;
-  GroupEnd on_group_end_;
+  GroupChange on_group_end_;
+  GroupChange on_group_change_;
+  InterestChange on_interest_;
   std::vector<TreeNode*> active_;  // Scratch of MatchWildcards().
   std::vector<TreeNode*> next_;
 };

@@ -1,5 +1,6 @@
 #include "sys_topics.h"
 
+#include <algorithm>
 #include <string>
 
 #include <absl/strings/str_cat.h>
@@ -16,28 +17,36 @@ bool IsOurs(std::string_view topic_filter) { return topic_filter.starts_with("$S
 }  // namespace
 
 void SysTopics::ForEach(absl::FunctionRef<void(std::string_view, std::string_view)> visit) const {
-  const Counters& counters = core_.counters;
   const auto number = [&](std::string_view topic_name, std::uint64_t value) {
     visit(topic_name, mqtt::ToStd(absl::AlphaNum(value).Piece()));
   };
+  const auto sum = [&](std::string_view topic_name, Counter Counters::* counter) {
+    number(topic_name, core_.OfAll(counter));
+  };
   visit("$SYS/broker/version", "mqttrpc " MQTTRPC_VERSION);
-  number("$SYS/broker/clients/connected", counters.connections.value());
-  number("$SYS/broker/clients/disconnected", counters.sessions.value() - counters.connections.value());
-  number("$SYS/broker/clients/total", counters.sessions.value());
-  number("$SYS/broker/clients/expired", counters.sessions_expired.value());
-  number("$SYS/broker/connections/refused", counters.connections_refused.value());
-  number("$SYS/broker/subscriptions/count", counters.subscriptions.value());
-  number("$SYS/broker/retained messages/count", counters.retained_messages.value());
-  number("$SYS/broker/publish/messages/received", counters.messages_received.value());
-  number("$SYS/broker/publish/messages/sent", counters.messages_sent.value());
-  number("$SYS/broker/publish/messages/dropped", counters.messages_dropped());
-  number("$SYS/broker/bytes/received", counters.bytes_received.value());
-  number("$SYS/broker/bytes/sent", counters.bytes_sent.value());
-  number("$SYS/broker/memory/used", core_.budget.used());
+  sum("$SYS/broker/clients/connected", &Counters::connections);
+  number("$SYS/broker/clients/disconnected", core_.OfAll([](const Counters& shard) {
+    const std::uint64_t connected = shard.connections.value();
+    return std::max(shard.sessions.value(), connected) - connected;  // Another shard may be about to change both.
+  }));
+  sum("$SYS/broker/clients/total", &Counters::sessions);
+  sum("$SYS/broker/clients/expired", &Counters::sessions_expired);
+  sum("$SYS/broker/connections/refused", &Counters::connections_refused);
+  sum("$SYS/broker/subscriptions/count", &Counters::subscriptions);
+  number("$SYS/broker/retained messages/count", core_.counters.retained_messages.value());  // All keep the same.
+  sum("$SYS/broker/publish/messages/received", &Counters::messages_received);
+  sum("$SYS/broker/publish/messages/sent", &Counters::messages_sent);
+  number("$SYS/broker/publish/messages/dropped",
+         core_.OfAll([](const Counters& shard) { return shard.messages_dropped(); }));
+  sum("$SYS/broker/bytes/received", &Counters::bytes_received);
+  sum("$SYS/broker/bytes/sent", &Counters::bytes_sent);
+  core_.counters.memory_used.Set(core_.budget.used());
+  sum("$SYS/broker/memory/used", &Counters::memory_used);
   number("$SYS/broker/memory/limit", core_.budget.limit());
   for (std::size_t i = 0; i < kDropReasons; ++i) {
     const std::string_view name = NameOf(static_cast<DropReason>(i));
-    number(absl::StrCat("$SYS/broker/messages/dropped/", mqtt::ToAbsl(name)), counters.dropped[i].value());
+    number(absl::StrCat("$SYS/broker/messages/dropped/", mqtt::ToAbsl(name)),
+           core_.OfAll([i](const Counters& shard) { return shard.dropped[i].value(); }));
   }
 }
 
@@ -70,7 +79,7 @@ void SysTopics::OnDeadline(mqtt::TimePoint now) {
   if (now < next_) return;
   std::size_t receivers = 0;
   ForEach([&](std::string_view topic_name, std::string_view value) {
-    receivers += core_.router.Route(MessageOf(topic_name, value, now), nullptr).matched;
+    receivers += core_.router.Route(MessageOf(topic_name, value, now), nullptr, Router::Reach::kFigures).matched;
   });
   next_ = receivers == 0 ? mqtt::kNever : now + core_.options.sys_interval;
 }

@@ -68,7 +68,7 @@ class UnfinishedPackets {
   // Which has to go, now that `packet` has grown: the largest, the oldest of those. Null
   // if none has. Small ones never have to.
   Packet* Surplus(const Packet& packet) const {
-    if (packet.key_ == 0 || !(parts_ > budget_.limit() / 4 || budget_.exhausted())) return nullptr;
+    if (packet.key_ == 0 || !(parts_ > budget_.part() / 4 || budget_.exhausted())) return nullptr;
     return std::max_element(large_.begin(), large_.end(),
                             [](const auto& a, const auto& b) { return a.second->bytes_ < b.second->bytes_; })
         ->second;
@@ -76,7 +76,7 @@ class UnfinishedPackets {
 
   // How much of a stream to read at once, in bytes.
   std::size_t ReadRoom() const {
-    const std::size_t most = budget_.limit() / 16;
+    const std::size_t most = budget_.part() / 16;
     return std::clamp((most - std::min(waiting_, most)) / 16, kLeastRead, kMostRead);
   }
 

@@ -32,6 +32,12 @@ class AsioSocketWatch final : public SocketWatch {
     state_->socket.close(ignored);
   }
 
+  int Release() override {
+    asio::error_code error;
+    const int descriptor = state_->socket.release(error);
+    return error ? -1 : descriptor;
+  }
+
  private:
   // Handlers of waits that were cancelled come after the watch is gone.
   struct State {

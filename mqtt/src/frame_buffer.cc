@@ -99,6 +99,13 @@ std::span<std::byte> FrameBuffer::Room() const {
   return std::as_writable_bytes(std::span(block_.data() + tail_end_, size));
 }
 
+std::string FrameBuffer::TakeRest() {
+  Keep();
+  std::string rest(tail());
+  Clear();
+  return rest;
+}
+
 void FrameBuffer::Feed(std::span<const std::byte> bytes) {
   const bool in_room = AsText(bytes).data() == block_.data() + tail_end_ && bytes.size() <= block_.size() - tail_end_;
   if (in_room && fed_.empty()) {

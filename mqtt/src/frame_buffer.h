@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include <absl/status/statusor.h>
@@ -64,6 +65,9 @@ class FrameBuffer {
   // The memory in which the last frame stands with `part` in it, if that is large and nothing
   // else is there that was not given out: the caller's from now on, and as it was. Else empty.
   Block TakeBlock(std::string_view part);
+
+  // Takes out what was fed and not given out as frames.
+  std::string TakeRest();
 
   // What the buffer has kept.
   std::size_t tail_bytes() const { return tail_end_ - tail_begin_; }

@@ -6,7 +6,7 @@
 
 #include <asio/any_io_executor.hpp>
 
-#include "mqttrpc/mqtt/transport.h"
+#include "movable_transport.h"
 
 namespace mqttrpc::mqtt {
 namespace {
@@ -52,19 +52,36 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
   void Close(int side) { Leave(side, State::kClosed); }
   void Drop(int side) { Leave(side, State::kDropped); }
 
+  void BeginMove(int side) {
+    const std::lock_guard lock(mutex_);
+    End& end = ends_[side];
+    end.handler = nullptr;
+    end.paused = false;
+    end.awake = false;
+    ++end.moves;
+  }
+  void EndMove(int side, const asio::any_io_executor& executor) {
+    const std::lock_guard lock(mutex_);
+    ends_[side].set_executor(executor);
+  }
+
  private:
   enum class State { kOpen, kClosed, kDropped };
 
   struct End {
-    explicit End(const asio::any_io_executor& executor)
-        : posting(asio::require(executor, asio::execution::blocking.never)) {}
+    explicit End(const asio::any_io_executor& executor) { set_executor(executor); }
 
-    const asio::any_io_executor posting;    // Made once: asio::post() would each time.
+    void set_executor(const asio::any_io_executor& executor) {
+      posting = asio::require(executor, asio::execution::blocking.never);
+    }
+
+    asio::any_io_executor posting;          // Made once: asio::post() would each time.
     Transport::Handler* handler = nullptr;  // Null: not started, or no callback may follow.
     State state = State::kOpen;
     bool paused = false;
     bool writing = false;  // A Write() waits for its OnWritten().
     bool awake = false;    // A Turn() is posted.
+    int moves = 0;         // To another executor: a Turn() from before one is void.
     std::string inbox;     // Written by the other end.
     std::string reading;   // What was in it before; keeps its memory for the next time. Not guarded.
     std::size_t read = 0;  // How much of `reading` was read.
@@ -96,13 +113,14 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
     if (end.awake || end.handler == nullptr) return;
     if (!WrittenLocked(side) && !ReadableLocked(side) && !OverLocked(side)) return;
     end.awake = true;
-    end.posting.execute([self = shared_from_this(), side] { self->Turn(side); });
+    end.posting.execute([self = shared_from_this(), side, moves = end.moves] { self->Turn(side, moves); });
   }
 
   // Tells one thing, and comes again for the next.
-  void Turn(int side) {
+  void Turn(int side, int moves) {
     End& end = ends_[side];
     std::unique_lock lock(mutex_);
+    if (moves != end.moves) return;
     end.awake = false;
     Transport::Handler* const handler = end.handler;
     if (handler == nullptr) return;
@@ -141,7 +159,7 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
   std::array<End, 2> ends_;
 };
 
-class MemoryTransport final : public Transport {
+class MemoryTransport final : public MovableTransport {
  public:
   MemoryTransport(std::shared_ptr<Pipe> pipe, int side) : pipe_(std::move(pipe)), side_(side) {}
   ~MemoryTransport() override { pipe_->Drop(side_); }
@@ -151,6 +169,11 @@ class MemoryTransport final : public Transport {
   void PauseReading() override { pipe_->SetPaused(side_, true); }
   void ResumeReading() override { pipe_->SetPaused(side_, false); }
   void Close() override { pipe_->Close(side_); }
+  void Leave() override { pipe_->BeginMove(side_); }
+  bool Join(const asio::any_io_executor& executor, SocketPoller*) override {
+    pipe_->EndMove(side_, executor);
+    return true;
+  }
   std::string peer() const override { return "memory"; }
 
  private:

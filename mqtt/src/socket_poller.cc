@@ -42,14 +42,29 @@ class SocketPoller::Socket final : public SocketWatch {
   void Close() override {
     if (descriptor_ < 0) return;
     if (poller_ != nullptr) poller_->Remove(*this);
-    poller_ = nullptr;
     close(std::exchange(descriptor_, -1));
-    wants_read_ = wants_write_ = false;
-    const std::shared_ptr<Target> last = std::move(target_);  // May own us: nothing after this.
+    Forget();
+  }
+
+  int Release() override {
+    if (descriptor_ < 0) return -1;
+    if (poller_ != nullptr) {
+      epoll_ctl(poller_->epoll_.native_handle(), EPOLL_CTL_DEL, descriptor_, nullptr);
+      poller_->Remove(*this);
+    }
+    const int descriptor = std::exchange(descriptor_, -1);
+    Forget();
+    return descriptor;
   }
 
  private:
   friend class SocketPoller;
+
+  void Forget() {
+    poller_ = nullptr;
+    wants_read_ = wants_write_ = false;
+    const std::shared_ptr<Target> last = std::move(target_);  // May own us: nothing after this.
+  }
 
   void OnEvents(std::uint32_t events) {
     if ((events & (EPOLLHUP | EPOLLERR)) != 0) broken_ = true;

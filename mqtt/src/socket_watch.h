@@ -38,6 +38,10 @@ class SocketWatch {
 
   // Closes the socket; nothing pending is told any more.
   virtual void Close() = 0;
+
+  // The same, but the socket is the caller's from now on; -1 if there is none. Not from a
+  // callback.
+  virtual int Release() = 0;
 };
 
 // Watches through Asio, which asks the system anew for every wait.

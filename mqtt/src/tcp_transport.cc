@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +15,9 @@
 
 #include <absl/strings/str_cat.h>
 #include <asio/ip/tcp.hpp>
+
+#include "movable_transport.h"
+#include "socket_poller.h"
 
 namespace mqttrpc::mqtt {
 namespace {
@@ -132,7 +136,23 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
 
   // Ends everything at once, unless it lingers.
   void Release() {
+    if (moving_ >= 0) close(std::exchange(moving_, -1));
     if (!lingering_) Drop();
+  }
+
+  void Leave() {
+    handler_ = nullptr;
+    paused_ = false;
+    moving_ = socket_->Release();
+  }
+
+  bool Join(const asio::any_io_executor& executor, SocketPoller* poller) {
+    const int descriptor = std::exchange(moving_, -1);
+    if (descriptor < 0) return false;
+    auto socket = poller != nullptr ? poller->Watch(descriptor) : WatchAlone(executor, descriptor);
+    if (socket == nullptr) return false;
+    socket_ = std::move(socket);
+    return true;
   }
 
   std::string peer() const { return NameOf(peer_); }
@@ -153,6 +173,15 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
 
  private:
   static constexpr std::size_t kPiecesAtOnce = 64;
+
+  std::unique_ptr<SocketWatch> WatchAlone(const asio::any_io_executor& executor, int descriptor) const {
+    tcp::socket socket(executor);
+    asio::error_code error;
+    socket.assign(peer_.protocol(), descriptor, error);
+    if (!error) return NewAsioSocketWatch(std::move(socket));
+    close(descriptor);
+    return nullptr;
+  }
 
   static iovec PieceOf(std::span<const std::byte> piece) {
     return {const_cast<std::byte*>(piece.data()), piece.size()};  // Only read from.
@@ -253,20 +282,21 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
     std::size_t next = 0;  // Of them.
   };
 
-  const std::unique_ptr<SocketWatch> socket_;
+  std::unique_ptr<SocketWatch> socket_;
   Clock& clock_;
   Transport::Handler* handler_ = nullptr;  // Null: no callback may follow.
   std::unique_ptr<Unwritten> unwritten_;   // Of the one Write() under way; null: none is.
   std::unique_ptr<Timer> linger_timer_;
   const tcp::endpoint peer_;
   int write_error_ = 0;
+  int moving_ = -1;  // The socket, between Leave() and Join().
   bool paused_ = false;
   bool answered_ = false;   // Since the last read.
   bool lingering_ = false;  // After Close().
   [[maybe_unused]] const TcpAcks acks_;
 };
 
-class TcpTransport final : public Transport {
+class TcpTransport final : public MovableTransport {
  public:
   explicit TcpTransport(std::shared_ptr<Stream> stream) : stream_(std::move(stream)) {}
   ~TcpTransport() override { stream_->Release(); }
@@ -276,6 +306,10 @@ class TcpTransport final : public Transport {
   void PauseReading() override { stream_->PauseReading(); }
   void ResumeReading() override { stream_->ResumeReading(); }
   void Close() override { stream_->Close(); }
+  void Leave() override { stream_->Leave(); }
+  bool Join(const asio::any_io_executor& executor, SocketPoller* poller) override {
+    return stream_->Join(executor, poller);
+  }
   std::string peer() const override { return stream_->peer(); }
 
  private:

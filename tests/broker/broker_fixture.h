@@ -14,12 +14,16 @@
 #include "raw_client.h"
 #include "support/manual_clock.h"
 #include "support/seeded_random.h"
+#include "support/test_shards.h"
 
 namespace mqttrpc::test {
 
 class BrokerTest : public ::testing::Test {
  protected:
-  BrokerTest() { options_.environment = TestEnvironment(); }
+  BrokerTest() {
+    options_.environment = TestEnvironment();
+    options_.shards = TestShards();
+  }
 
   // Called at the first client; change options_ before.
   broker::Broker& broker() {

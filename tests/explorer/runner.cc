@@ -6,6 +6,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "support/test_shards.h"
+
 namespace mqttrpc::explorer {
 namespace {
 
@@ -20,6 +22,7 @@ testing::WorldOptions OptionsFor(const Scenario& scenario) {
   testing::WorldOptions options;
   options.seed = scenario.seed;
   options.broker.receive_maximum = scenario.receive_maximum;
+  options.broker.shards = test::TestShards();
   return options;
 }
 

@@ -102,9 +102,9 @@ TEST_F(MqttrpcdTest, SaysWhatIsWrongWithItsOptions) {
   EXPECT_EQ(Finished("--listen 127.0.0.1:1883").status, 2);
   EXPECT_EQ(Finished("--log-level loud").status, 2);
   EXPECT_EQ(Finished("--max-packet-size 1").status, 2);
-  for (const char* nonsense :
-       {"--max-queued-messages -5", "--max-queued-bytes -1", "--max-total-queued-bytes 0",
-        "--max-retained-messages 99999999999999999999", "--response-information a/#", "--max-keep-alive 70000"}) {
+  for (const char* nonsense : {"--max-queued-messages -5", "--max-queued-bytes -1", "--max-total-queued-bytes 0",
+                               "--max-retained-messages 99999999999999999999", "--response-information a/#",
+                               "--max-keep-alive 70000", "--shards 0", "--shards 33"}) {
     EXPECT_EQ(Finished(nonsense).status, 2) << nonsense;
   }
   const Finished range("--receive-maximum 70000");
@@ -126,6 +126,19 @@ TEST_F(MqttrpcdTest, ListensAtEachAddress) {
     const auto url = daemon.WaitForLine("listening on ");
     ASSERT_TRUE(url.has_value());
     EXPECT_TRUE(TcpPeer(*url).Connect("me"));
+  }
+}
+
+TEST_F(MqttrpcdTest, ServesFromAsManyShardsAsItIsTold) {
+  for (const char* shards : {"1", "5"}) {
+    ChildProcess daemon({MQTTRPCD_PATH, "--listen", "mqtt://127.0.0.1:0", "--shards", shards});
+    const auto url = daemon.WaitForLine("listening on ");
+    ASSERT_TRUE(url.has_value());
+    std::vector<std::unique_ptr<TcpPeer>> peers;
+    for (int i = 0; i < 20; ++i) {
+      peers.push_back(std::make_unique<TcpPeer>(*url));
+      EXPECT_TRUE(peers.back()->Connect(std::to_string(i)));
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 
+#include "movable_transport.h"
 #include "support/stream_recorder.h"
 
 namespace mqttrpc::mqtt {
@@ -49,6 +50,27 @@ TEST_F(MemoryTransportTest, KeepsWhatCameBeforeTheOtherEndStarted) {
   far_->Start(at_far_);
   Run();
   EXPECT_EQ(at_far_.received, "early");
+}
+
+TEST_F(MemoryTransportTest, GoesOnWithAnotherEventLoopWithoutLosingABit) {
+  Start();
+  EXPECT_TRUE(WriteText(*near_, "before "));
+  Run();
+  EXPECT_TRUE(WriteText(*near_, "between "));  // A turn for it waits already.
+  auto& movable = dynamic_cast<MovableTransport&>(*far_);
+  movable.Leave();
+  Run();
+  EXPECT_EQ(at_far_.received, "before ");
+  asio::io_context other;
+  ASSERT_TRUE(movable.Join(other.get_executor(), nullptr));
+  StreamRecorder there;
+  far_->Start(there);
+  Run();
+  EXPECT_EQ(there.received, "");
+  EXPECT_TRUE(WriteText(*near_, "after"));
+  other.run();
+  EXPECT_EQ(there.received, "between after");
+  far_ = nullptr;
 }
 
 TEST_F(MemoryTransportTest, APausedReaderHoldsBackAWriterBeyondTheBuffer) {

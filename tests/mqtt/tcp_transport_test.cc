@@ -10,6 +10,7 @@
 #include <asio/read.hpp>
 #include <asio/write.hpp>
 
+#include "movable_transport.h"
 #include "socket_poller.h"
 #include "support/manual_clock.h"
 #include "support/stream_recorder.h"
@@ -110,6 +111,36 @@ TEST_P(TcpTransportTest, ReadsToTheReadersOwnMemory) {
   EXPECT_EQ(recorder_.received, sent);
   EXPECT_EQ(recorder_.largest_read, 512u);
   EXPECT_EQ(recorder_.read_to, recorder_.own_buffer.data());
+}
+
+// A broker learns from CONNECT which of its threads a stream belongs to.
+TEST_P(TcpTransportTest, GoesOnWithAnotherEventLoopWithoutLosingABit) {
+  transport_->Start(recorder_);
+  asio::write(peer_, asio::buffer("before ", 7));
+  ASSERT_TRUE(RunUntil([&] { return recorder_.received.size() == 7; }));
+  auto& movable = dynamic_cast<MovableTransport&>(*transport_);
+  movable.Leave();
+  asio::write(peer_, asio::buffer("between ", 8));
+  RunUntil([&] { return io_.poll() == 0; });
+  EXPECT_EQ(recorder_.received, "before ");
+  asio::io_context other;
+  const auto poller = GetParam() == Watch::kPoller ? SocketPoller::New(other.get_executor()) : nullptr;
+  ASSERT_TRUE(movable.Join(other.get_executor(), poller.get()));
+  StreamRecorder there;
+  transport_->Start(there);
+  asio::write(peer_, asio::buffer("after", 5));
+  while (there.received.size() < 13) ASSERT_GT(other.run_one_for(std::chrono::seconds(10)), 0u);
+  EXPECT_EQ(there.received, "between after");
+  EXPECT_TRUE(Write("answer"));
+  EXPECT_EQ(PeerReads(6), "answer");
+  transport_ = nullptr;  // Before its event loop.
+}
+
+TEST_P(TcpTransportTest, ClosesTheSocketIfItIsDroppedOnItsWay) {
+  transport_->Start(recorder_);
+  dynamic_cast<MovableTransport&>(*transport_).Leave();
+  transport_ = nullptr;
+  EXPECT_EQ(PeerReadsError(), asio::error::eof);
 }
 
 TEST_P(TcpTransportTest, WritesAGatherOfManyPiecesWholeAndInOrder) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <iostream>
 #include <map>
+#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <asio/ip/address.hpp>
@@ -59,6 +60,8 @@ CLI::Validator Between(std::uint64_t least, std::uint64_t most) { return CLI::Ra
 CLI::Validator Size() { return CLI::AsSizeValue(false).description(""); }
 
 constexpr std::uint64_t kMany = 1'000'000'000;  // Of things.
+constexpr std::size_t kMaximumShards = 32;
+constexpr std::size_t kMostShardsUnasked = 8;
 constexpr std::size_t kLeastMemory = 8 * 1024 * 1024;
 constexpr std::uint64_t kMuch = std::uint64_t{1} << 50;  // Bytes.
 
@@ -173,6 +176,12 @@ Verdict ReadCommandLine(int argc, char** argv, CommandLine& into) {
   app.add_option("--log-level", log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
       ->type_name("LEVEL")
+      ->capture_default_str();
+  into.broker.shards = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostShardsUnasked);
+  app.add_option("--shards", into.broker.shards,
+                 "Threads that share the clients. Else one for each core, up to 8; each keeps all retained messages")
+      ->check(Between(1, kMaximumShards))
+      ->type_name("N")
       ->capture_default_str();
   into.broker.maximum_total_queued_bytes = std::max<std::size_t>(MemoryOfThisProcess() / 4, kLeastMemory);
   Numbers numbers(into.broker);

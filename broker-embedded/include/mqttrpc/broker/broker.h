@@ -36,11 +36,12 @@ struct BrokerStatistics {
 // thread may call any method. The destructor stops it as Stop() does.
 class Broker {
  public:
-  // Runs on a thread of its own.
+  // Runs on a thread of its own, or one for each of options.shards.
   explicit Broker(const BrokerOptions& options = BrokerOptions());
 
   // Runs on `executor`, which must run one handler at a time: a strand, or an
-  // io_context that one thread runs. Its context outlives the broker.
+  // io_context that one thread runs. Its context outlives the broker. Several shards all
+  // run there, which is good for tests of them only.
   Broker(asio::any_io_executor executor, const BrokerOptions& options);
 
   ~Broker();
@@ -55,7 +56,9 @@ class Broker {
   // not ours; kFailedPrecondition after Stop().
   absl::StatusOr<std::string> Listen(std::string_view url);
 
-  // Serves a client over `transport`, which must use this broker's executor().
+  // Serves a client over `transport`, which must use this broker's executor(). With several
+  // shards it must be one of mqttrpc's own: others cannot go on with another shard, and
+  // their clients may be refused with 0x88.
   void Attach(std::unique_ptr<mqtt::Transport> transport);
 
   // Dials this broker in memory, whatever the endpoint; for ClientOptions::connector.
@@ -75,9 +78,11 @@ class Broker {
   BrokerStatistics statistics() const;
 
   // How many clients have subscribed with exactly that Topic Filter; a shared one
-  // is named whole, with $share/. Call it on the executor, or while that does not run.
+  // is named whole, with $share/. Call it on the executor, or while that does not run; not
+  // if shards run on several threads.
   std::size_t subscription_count(std::string_view topic_filter) const;
 
+  // Of the first shard, if there are several.
   asio::any_io_executor executor() const;
 
  private:

@@ -18,6 +18,11 @@ namespace mqttrpc::broker {
 struct BrokerOptions {
   BrokerOptions() = default;  // Not an aggregate: docs/decisions/0006-coroutine-rules.md.
 
+  // How many shards serve the clients, 1-32; which one is decided by the client id. More
+  // than one costs something for each message between two of them, and each keeps all
+  // retained messages (docs/broker.md). Broker() says which threads they run on.
+  std::size_t shards = 1;
+
   // Open connections; more are answered 0x97 and closed.
   std::size_t maximum_connections = 100'000;
 
@@ -104,9 +109,11 @@ struct BrokerOptions {
   std::string response_information_prefix = "rpc1/r/";
 
   // Decides over clients that name an Authentication Method; borrowed. Null: they are
-  // refused with 0x8C. Clients that name none come in without it.
+  // refused with 0x8C. Clients that name none come in without it. Shards on several threads
+  // call it at the same time.
   Authenticator* authenticator = nullptr;
 
+  // Shards on several threads use it at the same time.
   mqtt::Environment environment;
 };
 

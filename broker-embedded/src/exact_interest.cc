@@ -1,0 +1,30 @@
+#include "exact_interest.h"
+
+namespace mqttrpc::broker {
+
+void ExactInterest::Add(std::size_t shard, std::string_view topic_filter) {
+  const std::size_t hash = hash_(topic_filter);
+  const auto [found, is_new] = shards_.try_emplace(hash, 0);
+  if (is_new) Charge(1);
+  if ((found->second & SetOf(shard)) != 0) {
+    ++more_[{hash, shard}];
+  } else {
+    found->second |= SetOf(shard);
+  }
+}
+
+void ExactInterest::Remove(std::size_t shard, std::string_view topic_filter) {
+  const std::size_t hash = hash_(topic_filter);
+  const auto found = shards_.find(hash);
+  if (found == shards_.end() || (found->second & SetOf(shard)) == 0) return;
+  if (const auto more = more_.find({hash, shard}); more != more_.end()) {
+    if (--more->second == 0) more_.erase(more);
+    return;
+  }
+  found->second &= ~SetOf(shard);
+  if (found->second != 0) return;
+  shards_.erase(found);
+  Charge(static_cast<std::size_t>(-1));
+}
+
+}  // namespace mqttrpc::broker
