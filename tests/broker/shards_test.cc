@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <random>
 #include <set>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <absl/strings/str_cat.h>
@@ -16,6 +19,7 @@
 #include <gtest/gtest.h>
 #include <asio/io_context.hpp>
 
+#include "movable_transport.h"
 #include "raw_client.h"
 #include "support/manual_clock.h"
 #include "support/seeded_random.h"
@@ -29,6 +33,34 @@ using test::RawClient;
 using ::testing::ElementsAreArray;
 
 constexpr int kSeeds = 300;
+
+// A stream to the broker whose end there tells when it was written to, from inside the write.
+class ToldOfWrites final : public mqtt::MovableTransport {
+ public:
+  ToldOfWrites(std::unique_ptr<mqtt::Transport> stream, std::function<void()> on_write)
+      : stream_(std::move(stream)), on_write_(std::move(on_write)) {}
+
+  void Start(Handler& handler) override { stream_->Start(handler); }
+  bool Write(std::span<const std::span<const std::byte>> gather) override {
+    const bool taken = stream_->Write(gather);
+    on_write_();
+    return taken;
+  }
+  void PauseReading() override { stream_->PauseReading(); }
+  void ResumeReading() override { stream_->ResumeReading(); }
+  void Close() override { stream_->Close(); }
+  void Leave() override { movable().Leave(); }
+  bool Join(const asio::any_io_executor& executor, mqtt::SocketPoller* poller) override {
+    return movable().Join(executor, poller);
+  }
+  std::string peer() const override { return stream_->peer(); }
+
+ private:
+  mqtt::MovableTransport& movable() { return static_cast<mqtt::MovableTransport&>(*stream_); }
+
+  const std::unique_ptr<mqtt::Transport> stream_;
+  const std::function<void()> on_write_;
+};
 
 // A broker whose shards have an event loop each, and clients with another one.
 class Shards {
@@ -53,13 +85,21 @@ class Shards {
     shards_[0]->Attach(std::move(brokers));
     return std::make_unique<RawClient>(std::move(ours));
   }
+  std::unique_ptr<RawClient> NewClient(std::function<void()> on_write) {
+    auto [ours, brokers] = mqtt::MemoryTransportPair(clients_.get_executor(), shards_[0]->executor());
+    shards_[0]->Attach(std::make_unique<ToldOfWrites>(std::move(brokers), std::move(on_write)));
+    return std::make_unique<RawClient>(std::move(ours));
+  }
 
-  // One handler of one event loop.
+  // One handler of one event loop; from inside a handler, of another one.
   void Step() {
     const std::size_t picked = order_() % (loops_.size() + 1);
+    if (picked == running_) return;
+    const std::size_t outer = std::exchange(running_, picked);
     asio::io_context& loop = picked == loops_.size() ? clients_ : *loops_[picked];
     loop.restart();
     loop.poll_one();
+    running_ = outer;
   }
   void Steps(int count) {
     for (int i = 0; i < count; ++i) Step();
@@ -107,6 +147,7 @@ class Shards {
   }
 
   std::mt19937_64 order_;
+  std::size_t running_ = std::numeric_limits<std::size_t>::max();  // Whose handler we are in.
   asio::io_context clients_;
   test::ManualClock clock_{clients_};
   test::SeededRandom random_;
@@ -237,6 +278,50 @@ TEST(ShardsTest, AfterSubAckNothingIsMissedWhereverItIsPublished) {
       }
       EXPECT_EQ(Messages(*subscriber).size(), 4u);
     }
+  }
+}
+
+// What lies unread when the subscription comes is read together with what is sent after SUBACK.
+TEST(ShardsTest, AfterSubAckNothingIsMissedOfWhoWasAlreadySpeaking) {
+  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Shards shards(seed);
+    auto publisher = Connected(shards, "p0");
+    auto subscriber = Connected(shards, "subscriber");
+    shards.Settle();
+    subscriber->Send(SubscribeTo("t"));
+    shards.Steps(static_cast<int>(shards.Draw(12)));
+    publisher->Send(mqtt::PingReq());
+    shards.Until([&] { return subscriber->waiting() > 0; });
+    subscriber->Next<mqtt::SubAck>();
+    publisher->Send(PublishOf("t", "x"));
+    shards.Settle();
+    EXPECT_EQ(Messages(*subscriber), std::vector<std::string>{"x"});
+  }
+}
+
+// However fast the others are, and however slow the write that carries SUBACK.
+TEST(ShardsTest, AfterSubAckNothingIsMissedWhileItIsStillBeingWritten) {
+  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Shards shards(seed);
+    auto publisher = Connected(shards, "p0");
+    std::function<void()> on_write;
+    auto subscriber = shards.NewClient([&on_write] {
+      if (const auto once = std::exchange(on_write, nullptr)) once();
+    });
+    subscriber->Send(ConnectAs("subscriber"));
+    shards.Settle();
+    subscriber->Next<mqtt::ConnAck>();
+    on_write = [&] {
+      shards.Until([&] { return subscriber->waiting() > 0; });
+      subscriber->Next<mqtt::SubAck>();
+      publisher->Send(PublishOf("t", "x"));
+      shards.Steps(60);
+    };
+    subscriber->Send(SubscribeTo("t"));
+    shards.Settle();
+    EXPECT_EQ(Messages(*subscriber), std::vector<std::string>{"x"});
   }
 }
 
