@@ -8,6 +8,8 @@
 #include <asio/post.hpp>
 #include <asio/strand.hpp>
 
+#include "executor_target.h"
+
 namespace mqttrpc::broker {
 namespace {
 
@@ -63,8 +65,8 @@ bool Shard::Enter() {
 
 bool Shard::CanStopHere() {
   using Plain = asio::io_context::executor_type;
-  const auto* io = executor_.target<Plain>();
-  const auto* strand = executor_.target<asio::strand<Plain>>();
+  const auto* io = mqtt::TargetOf<Plain>(executor_);
+  const auto* strand = mqtt::TargetOf<asio::strand<Plain>>(executor_);
   const std::lock_guard lock(home_mutex_);
   bool ours = false;
   if (io != nullptr) {

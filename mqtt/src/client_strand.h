@@ -8,6 +8,8 @@
 #include <asio/io_context.hpp>
 #include <asio/strand.hpp>
 
+#include "executor_target.h"
+
 namespace mqttrpc::mqtt {
 
 // A strand on the user's executor. Any thread may use it.
@@ -39,7 +41,7 @@ class ClientStrand {
   // A strand asks and copies the executor below it with each handler: that costs most of
   // a handler if its type is erased.
   static Strand StrandOn(const asio::any_io_executor& inner) {
-    if (const auto* plain = inner.target<asio::io_context::executor_type>()) return Plain(*plain);
+    if (const auto* plain = TargetOf<asio::io_context::executor_type>(inner)) return Plain(*plain);
     return General(inner);
   }
 

@@ -9,6 +9,7 @@
 #include <asio/experimental/as_tuple.hpp>
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
+#include <asio/strand.hpp>
 #include <asio/thread_pool.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/use_future.hpp>
@@ -36,8 +37,9 @@ class ThreadsTest : public testing::Test {
   ThreadsTest() {
     const auto url = broker_.Listen("mqtt://127.0.0.1:0");
     EXPECT_TRUE(url.ok()) << url.status();
-    device_ = MakeClient(device_io_, "dev-1", *url);
-    caller_ = MakeClient(caller_io_, "me", *url);
+    url_ = url.value_or("");
+    device_ = MakeClient(device_io_.get_executor(), "dev-1");
+    caller_ = MakeClient(caller_io_.get_executor(), "me");
   }
   ~ThreadsTest() override {
     channel_.reset();
@@ -51,11 +53,11 @@ class ThreadsTest : public testing::Test {
     caller_thread_.join();
   }
 
-  static std::unique_ptr<mqtt::Client> MakeClient(asio::io_context& io, std::string client_id, std::string url) {
+  std::unique_ptr<mqtt::Client> MakeClient(asio::any_io_executor executor, std::string client_id) const {
     mqtt::ClientOptions options;
-    options.broker = std::move(url);
+    options.broker = url_;
     options.client_id = std::move(client_id);
-    auto client = std::make_unique<mqtt::Client>(io.get_executor(), options);
+    auto client = std::make_unique<mqtt::Client>(std::move(executor), options);
     client->Start();
     return client;
   }
@@ -89,6 +91,7 @@ class ThreadsTest : public testing::Test {
   }
 
   broker::Broker broker_;
+  std::string url_;
   asio::io_context device_io_, caller_io_;
   asio::executor_work_guard<asio::io_context::executor_type> device_work_{device_io_.get_executor()};
   asio::executor_work_guard<asio::io_context::executor_type> caller_work_{caller_io_.get_executor()};
@@ -107,6 +110,21 @@ TEST_F(ThreadsTest, ACallMayBlock) {
   ASSERT_TRUE(reply.ok()) << reply.status();
   EXPECT_EQ(reply->text(), "hi");
   EXPECT_TRUE(server_->Stop(seconds(5), kBlocking).ok());
+}
+
+// Whatever executor a client is given, it makes a strand of it.
+TEST_F(ThreadsTest, AClientMayRunOnAThreadPoolOrOnAStrand) {
+  const std::vector<asio::any_io_executor> executors{pool_.get_executor(), asio::make_strand(pool_),
+                                                     asio::make_strand(caller_io_), broker_.executor()};
+  for (const auto& executor : executors) {
+    caller_ = MakeClient(executor, "me");
+    Serve(true);
+    const auto reply = Ask("hi");
+    ASSERT_TRUE(reply.ok()) << reply.status();
+    EXPECT_EQ(reply->text(), "hi");
+    channel_.reset();
+    server_.reset();
+  }
 }
 
 TEST_F(ThreadsTest, ManyThreadsShareAChannel) {
