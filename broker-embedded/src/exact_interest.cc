@@ -2,8 +2,7 @@
 
 namespace mqttrpc::broker {
 
-void ExactInterest::Add(std::size_t shard, std::string_view topic_filter) {
-  const std::size_t hash = hash_(topic_filter);
+void ExactInterest::Add(std::size_t shard, std::size_t hash) {
   const auto [found, is_new] = shards_.try_emplace(hash, 0);
   if (is_new) Charge(1);
   if ((found->second & SetOf(shard)) != 0) {
@@ -13,8 +12,7 @@ void ExactInterest::Add(std::size_t shard, std::string_view topic_filter) {
   }
 }
 
-void ExactInterest::Remove(std::size_t shard, std::string_view topic_filter) {
-  const std::size_t hash = hash_(topic_filter);
+void ExactInterest::Remove(std::size_t shard, std::size_t hash) {
   const auto found = shards_.find(hash);
   if (found == shards_.end() || (found->second & SetOf(shard)) == 0) return;
   if (const auto more = more_.find({hash, shard}); more != more_.end()) {

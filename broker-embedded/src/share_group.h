@@ -36,15 +36,10 @@ struct GroupState {
 // of theirs. A message is held by one shard at a time.
 class ShareGroup {
  public:
-  // `share_name` is part of `topic_filter`, which is whole. The places of what waits are
-  // taken from `budget`, which may be null.
-  ShareGroup(std::string_view topic_filter, std::string_view share_name, ShareGroupId id, std::size_t position,
-             MemoryBudget* budget)
-      : topic_filter_(topic_filter),
-        name_(std::string_view(topic_filter_).substr(kPrefix.size(), share_name.size())),
-        id_(id),
-        position_(position),
-        budget_(budget) {}
+  // `topic_filter` is whole. The places of what waits are taken from `budget`, which may be
+  // null.
+  ShareGroup(std::string_view topic_filter, ShareGroupId id, std::size_t position, MemoryBudget* budget)
+      : topic_filter_(topic_filter), id_(id), position_(position), budget_(budget) {}
   ~ShareGroup() { Charge(-backlog_.size()); }
   ShareGroup(const ShareGroup&) = delete;
   ShareGroup& operator=(const ShareGroup&) = delete;
@@ -149,10 +144,7 @@ class ShareGroup {
     Charge(static_cast<std::size_t>(-1));
   }
 
-  static constexpr std::string_view kPrefix = "$share/";
-
   const std::string topic_filter_;
-  const std::string_view name_;  // In it.
   const ShareGroupId id_;
   FilterNode* node_ = nullptr;
   std::size_t position_;  // In the node's list.

@@ -11,8 +11,10 @@ void SubscriptionTree::Visit(const FilterNode& node, MatchSink& sink) {
 }
 
 void SubscriptionTree::MatchExact(std::string_view topic_name, MatchSink& sink) const {
-  if (const auto found = exact_.find(topic_name); found != exact_.end()) Visit(**found, sink);
-  if (const ShardSet shards = exact_elsewhere_.Find(topic_name)) sink.OnShards(shards);
+  const std::size_t hash = TextHash()(topic_name);  // Once for both.
+  if (const auto found = exact_.find(topic_name, hash); found != exact_.end()) Visit(**found, sink);
+  if (exact_elsewhere_.size() == 0) return;
+  if (const ShardSet shards = exact_elsewhere_.Find(hash)) sink.OnShards(shards);
 }
 
 std::size_t SubscriptionTree::MatchWildcards(std::string_view topic_name, MatchSink& sink, std::size_t most) {

@@ -220,26 +220,21 @@ std::size_t SubscriptionTree::Count(std::string_view topic_filter) const {
 }
 
 ShareGroup* SubscriptionTree::FindGroup(std::string_view shared_filter) const {
-  const auto shared = mqtt::ParseSharedFilter(shared_filter);
-  const FilterNode* const node = shared ? FindNode(shared->topic_filter) : nullptr;
-  if (node == nullptr) return nullptr;
-  const auto found = groups_by_name_.find({node, shared->share_name});
-  return found == groups_by_name_.end() ? nullptr : found->second;
+  const auto found = groups_by_filter_.find(shared_filter);
+  return found == groups_by_filter_.end() ? nullptr : found->second;
 }
 
 ShareGroup& SubscriptionTree::OpenGroup(std::string_view shared_filter) {
-  const auto shared = mqtt::ParseSharedFilter(shared_filter);
-  FilterNode& node = NodeFor(shared->topic_filter);
-  const auto found = groups_by_name_.find({&node, shared->share_name});
-  if (found != groups_by_name_.end()) return *found->second;
+  if (ShareGroup* const found = FindGroup(shared_filter)) return *found;
+  FilterNode& node = NodeFor(mqtt::ParseSharedFilter(shared_filter)->topic_filter);
   do {
     ++last_group_;
   } while (last_group_ == 0 || groups_.contains(last_group_));
   auto& group = groups_[last_group_];
-  group = std::make_unique<ShareGroup>(shared_filter, shared->share_name, last_group_, node.groups.size(), budget_);
+  group = std::make_unique<ShareGroup>(shared_filter, last_group_, node.groups.size(), budget_);
   group->node_ = &node;
   node.groups.push_back(group.get());
-  groups_by_name_[{&node, group->name_}] = group.get();
+  groups_by_filter_[group->topic_filter()] = group.get();
   return *group;
 }
 
@@ -247,21 +242,21 @@ void SubscriptionTree::CloseGroup(ShareGroup& group) {
   if (!group.members_.empty() || !group.elsewhere_.empty()) return;
   if (on_group_end_) on_group_end_(group);
   FilterNode& node = *group.node_;
-  groups_by_name_.erase({&node, group.name_});
+  groups_by_filter_.erase(group.topic_filter());
   node.groups.Remove(group.position_, [](ShareGroup& moved, std::size_t to) { moved.position_ = to; });
   groups_.erase(group.id());
   Prune(&node);
 }
 
 void SubscriptionTree::AddShard(std::size_t shard, std::string_view topic_filter) {
-  if (!mqtt::HasWildcard(topic_filter)) return exact_elsewhere_.Add(shard, topic_filter);
+  if (!mqtt::HasWildcard(topic_filter)) return exact_elsewhere_.Add(shard, TextHash()(topic_filter));
   auto& node = static_cast<TreeNode&>(NodeFor(topic_filter));
   if (node.shards == 0 && budget_ != nullptr) budget_->Take(CostOf(node));
   node.shards |= SetOf(shard);
 }
 
 void SubscriptionTree::RemoveShard(std::size_t shard, std::string_view topic_filter) {
-  if (!mqtt::HasWildcard(topic_filter)) return exact_elsewhere_.Remove(shard, topic_filter);
+  if (!mqtt::HasWildcard(topic_filter)) return exact_elsewhere_.Remove(shard, TextHash()(topic_filter));
   auto& node = static_cast<TreeNode&>(NodeFor(topic_filter));
   const ShardSet before = std::exchange(node.shards, node.shards & ~SetOf(shard));
   if (before != 0 && node.shards == 0 && budget_ != nullptr) budget_->Give(CostOf(node));

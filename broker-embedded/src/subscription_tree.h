@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -194,7 +195,8 @@ class SubscriptionTree {
   std::size_t bytes_ = 0;
   MemoryBudget* const budget_;
   absl::flat_hash_map<ShareGroupId, std::unique_ptr<ShareGroup>> groups_;
-  absl::flat_hash_map<std::pair<const FilterNode*, std::string_view>, ShareGroup*> groups_by_name_;  // The groups' own.
+  absl::flat_hash_map<std::string_view, ShareGroup*, TextHash, std::equal_to<>>
+      groups_by_filter_;                                               // Whole, the groups' own.
   absl::flat_hash_set<Subscription*, ByIdentity, ByIdentity> listed_;  // Those of long lists; see Find().
   ShareGroupId last_group_ = 0;
   GroupChange on_group_end_;

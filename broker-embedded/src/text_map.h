@@ -11,13 +11,16 @@
 #include <absl/container/flat_hash_set.h>
 #include <absl/hash/hash.h>
 
+#include "mqttrpc/mqtt/status.h"
+
 namespace mqttrpc::broker {
 
 // Abseil's hash is seeded per process: a peer cannot choose keys that collide.
 // So is the order of iteration: never let behaviour depend on it.
 struct TextHash {
   using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return absl::HashOf(text); }
+  // Of a std::string_view that is not its own Abseil would take std::hash, which has no seed.
+  std::size_t operator()(std::string_view text) const { return absl::HashOf(mqtt::ToAbsl(text)); }
 };
 
 template <typename T>

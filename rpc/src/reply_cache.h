@@ -14,6 +14,7 @@
 #include "linked_list.h"
 #include "mqttrpc/mqtt/clock.h"
 #include "mqttrpc/mqtt/message.h"
+#include "mqttrpc/mqtt/status.h"
 #include "mqttrpc/rpc/service.h"
 
 namespace mqttrpc {
@@ -84,7 +85,8 @@ class ReplyCache {
     Key(std::string_view caller_in, std::string_view correlation_data_in)
         : caller(caller_in),
           correlation_data(correlation_data_in),
-          hash(absl::HashOf(caller_in, correlation_data_in)) {}  // Seeded: peers choose both.
+          // Seeded: peers choose both. Of std::string_view it would be std::hash, without a seed.
+          hash(absl::HashOf(mqtt::ToAbsl(caller_in), mqtt::ToAbsl(correlation_data_in))) {}
     std::string_view caller;
     std::string_view correlation_data;
     std::size_t hash;
