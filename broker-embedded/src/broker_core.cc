@@ -45,7 +45,7 @@ ReasonCode BrokerCore::Publish(const MessageRef& message, const Subscriber* from
       return ReasonCode::kQuotaExceeded;
     }
     if (neighbours != nullptr) {
-      neighbours->Broadcast(*message);
+      neighbours->Broadcast(message);
       reach = Router::Reach::kSent;
     }
     retained.Put(message);

@@ -25,10 +25,9 @@ void Neighbours::ForEachOther(Visit visit) const {
 }
 
 template <typename What>
-void Neighbours::Add(std::size_t shard, What what, std::size_t bytes) {
+void Neighbours::Add(std::size_t shard, What what) {
   if (closed_) return;
   outgoing_[shard].mails.emplace_back(index_, std::move(what));
-  outgoing_[shard].bytes += bytes;
   if (!std::exchange(told_of_outgoing_, true)) on_outgoing_();
 }
 
@@ -37,16 +36,10 @@ void Neighbours::AddForAll(const What& what) {
   ForEachOther([&](std::size_t shard) { Add(shard, what); });
 }
 
-void Neighbours::Send(std::size_t shard, const SharedMessage& message) {
-  MessageRef copy = message.CopyForShard();
-  const std::size_t bytes = copy->block_bytes();
-  Add(shard, MessageMail(std::move(copy)), bytes);
-}
+void Neighbours::Send(std::size_t shard, const MessageRef& message) { Add(shard, MessageMail(message)); }
 
-void Neighbours::SendToGroup(std::size_t shard, const SharedMessage& message, const ShareGroup& group) {
-  MessageRef copy = message.CopyForShard();
-  const std::size_t bytes = copy->block_bytes();
-  Add(shard, GroupMessageMail(std::move(copy), group.topic_filter()), bytes);
+void Neighbours::SendToGroup(std::size_t shard, const MessageRef& message, const ShareGroup& group) {
+  Add(shard, GroupMessageMail(message, group.topic_filter()));
 }
 
 void Neighbours::OnGroupChanged(ShareGroup& group) {
@@ -88,16 +81,28 @@ void Neighbours::TellGroups() {
 
 void Neighbours::Post() {
   told_of_outgoing_ = false;
-  ForEachOther([this](std::size_t shard) { office_.box(shard).Post(outgoing_[shard]); });
+  ForEachOther([this](std::size_t shard) { PostTo(shard); });
 }
 
-void Neighbours::Broadcast(const SharedMessage& message) {
+// A message that nobody here needs any more goes itself, else a copy of it.
+void Neighbours::PostTo(std::size_t shard) {
+  MailBatch& batch = outgoing_[shard];
+  for (Mail& mail : batch.mails) {
+    MessageRef* const message = mail.message();
+    if (message == nullptr) continue;
+    *message = SharedMessage::ForShard(std::move(*message));
+    batch.bytes += (*message)->block_bytes();
+  }
+  office_.box(shard).Post(batch);
+}
+
+void Neighbours::Broadcast(const MessageRef& message) {
   std::vector<Mail> before = std::move(taken_);
   {
     const std::lock_guard lock(office_.retained_order());
     ForEachOther([&](std::size_t shard) {
       Send(shard, message);
-      office_.box(shard).Post(outgoing_[shard]);  // With what comes before it.
+      PostTo(shard);  // With what comes before it.
     });
     office_.box(index_).Take(before);
   }

@@ -47,7 +47,7 @@ class Neighbours final : public ShardOutlet {
 
   // `message` is retained, and is about to be kept and routed here. Tells all others now,
   // and handles the mail that came before it: all keep them in the same order.
-  void Broadcast(const SharedMessage& message);
+  void Broadcast(const MessageRef& message);
 
   // A figure of all the others.
   std::uint64_t Sum(absl::FunctionRef<std::uint64_t(const Counters&)> figure) const;
@@ -56,19 +56,20 @@ class Neighbours final : public ShardOutlet {
   void Close() { closed_ = true; }
 
   // ShardOutlet:
-  void Send(std::size_t shard, const SharedMessage& message) override;
-  void SendToGroup(std::size_t shard, const SharedMessage& message, const ShareGroup& group) override;
+  void Send(std::size_t shard, const MessageRef& message) override;
+  void SendToGroup(std::size_t shard, const MessageRef& message, const ShareGroup& group) override;
   void OnGroupChanged(ShareGroup& group) override;
   void OnGroupEnd(const ShareGroup& group) override;
 
  private:
   template <typename What>
-  void Add(std::size_t shard, What what, std::size_t bytes = 0);
+  void Add(std::size_t shard, What what);
   template <typename What>
   void AddForAll(const What& what);
   template <typename Visit>
   void ForEachOther(Visit visit) const;
   void Post();
+  void PostTo(std::size_t shard);
   void TakeMail();
   void Handle(std::vector<Mail>& mails);
   void Handle(std::size_t from, MessageMail& mail);

@@ -42,7 +42,7 @@ Router::Result Router::Route(const MessageRef& message, const Subscriber* from, 
     if (copy.target->Deliver(std::move(copy.delivery)) == Outbox::Outcome::kFull) ++result_.dropped;
   }
   copies_.clear();
-  if (shards_ != 0 && reach == Reach::kEveryone) SendToShards(*message);
+  if (shards_ != 0 && reach == Reach::kEveryone) SendToShards(message);
   return result_;
 }
 
@@ -58,7 +58,7 @@ void Router::KeepReach(Reach reach) {
   });
 }
 
-void Router::SendToShards(const SharedMessage& message) {
+void Router::SendToShards(const MessageRef& message) {
   if (budget_.exhausted()) {
     const auto shards = static_cast<std::size_t>(std::popcount(shards_));
     result_.dropped += shards;

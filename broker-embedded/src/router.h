@@ -44,8 +44,8 @@ class RouteTarget : public Subscriber {
 class ShardOutlet {
  public:
   virtual std::size_t index() const = 0;  // Our own.
-  virtual void Send(std::size_t shard, const SharedMessage& message) = 0;
-  virtual void SendToGroup(std::size_t shard, const SharedMessage& message, const ShareGroup& group) = 0;
+  virtual void Send(std::size_t shard, const MessageRef& message) = 0;
+  virtual void SendToGroup(std::size_t shard, const MessageRef& message, const ShareGroup& group) = 0;
   virtual void OnGroupChanged(ShareGroup& group) = 0;    // UpdateTold() at the turn's end.
   virtual void OnGroupEnd(const ShareGroup& group) = 0;  // It has no members anywhere.
 
@@ -120,9 +120,9 @@ class Router final : private MatchSink {
   void OnShards(ShardSet shards) override { shards_ |= shards; }
   void KeepReach(Reach reach);
   void RouteTo(ShareGroup& group);
-  bool SendOn(ShareGroup& group, const SharedMessage& message);
-  void SendOn(ShareGroup::Elsewhere& elsewhere, const ShareGroup& group, const SharedMessage& message);
-  void SendToShards(const SharedMessage& message);
+  bool SendOn(ShareGroup& group, const MessageRef& message);
+  void SendOn(ShareGroup::Elsewhere& elsewhere, const ShareGroup& group, const MessageRef& message);
+  void SendToShards(const MessageRef& message);
   void Changed(ShareGroup& group) {
     if (outlet_ != nullptr) outlet_->OnGroupChanged(group);
   }

@@ -99,8 +99,8 @@ void Router::RouteTo(ShareGroup& group) {
       copies_.emplace_back(static_cast<RouteTarget&>(*chosen->subscriber), DeliveryFor(*message_, *chosen));
       return Changed(group);
     }
-    if (next != nullptr || SendOn(group, **message_)) {
-      if (next != nullptr) SendOn(*next, group, **message_);
+    if (next != nullptr || SendOn(group, *message_)) {
+      if (next != nullptr) SendOn(*next, group, *message_);
       ++result_.matched;
       return;
     }
@@ -113,14 +113,14 @@ void Router::RouteTo(ShareGroup& group) {
 }
 
 // To another shard with members that can take it; false if there is none.
-bool Router::SendOn(ShareGroup& group, const SharedMessage& message) {
-  ShareGroup::Elsewhere* const elsewhere = group.AnyElsewhere(NeedsRoom(message));
+bool Router::SendOn(ShareGroup& group, const MessageRef& message) {
+  ShareGroup::Elsewhere* const elsewhere = group.AnyElsewhere(NeedsRoom(*message));
   if (elsewhere == nullptr) return false;
   SendOn(*elsewhere, group, message);
   return true;
 }
 
-void Router::SendOn(ShareGroup::Elsewhere& elsewhere, const ShareGroup& group, const SharedMessage& message) {
+void Router::SendOn(ShareGroup::Elsewhere& elsewhere, const ShareGroup& group, const MessageRef& message) {
   if (elsewhere.state.room > 0) --elsewhere.state.room;  // Until it tells of more.
   outlet_->SendToGroup(elsewhere.shard, message, group);
 }
@@ -139,7 +139,7 @@ std::size_t Router::RouteToGroup(const MessageRef& message, std::string_view sha
       static_cast<RouteTarget&>(*chosen->subscriber).Deliver(DeliveryFor(message, *chosen));
       return work;
     }
-    if (SendOn(*group, *message)) return work;
+    if (SendOn(*group, message)) return work;
   }
   if (const auto reason = Hold(*group, message)) counters_.Dropped(*reason).Add();
   return work;
@@ -205,7 +205,7 @@ std::optional<DropReason> Router::Hold(ShareGroup& group, const MessageRef& mess
 void Router::Drain(ShareGroup& group) {
   for (Round round(group); !group.backlog().empty();) {
     const Subscription* chosen = round.Next(group.backlog().front());
-    if (chosen == nullptr && !SendOn(group, *group.backlog().front())) return;
+    if (chosen == nullptr && !SendOn(group, group.backlog().front())) return;
     const MessageRef message = group.Take();
     if (chosen != nullptr) static_cast<RouteTarget&>(*chosen->subscriber).DeliverHeld(DeliveryFor(message, *chosen));
   }
@@ -244,7 +244,7 @@ void Router::GiveBack(ShareGroup& group, std::vector<MessageRef> messages) {
       lasting.push_back(std::move(message));
     } else if (const Subscription* chosen = round.Next(message)) {
       static_cast<RouteTarget&>(*chosen->subscriber).DeliverHeld(DeliveryFor(message, *chosen));
-    } else if (!SendOn(group, *message)) {
+    } else if (!SendOn(group, message)) {
       counters_.Dropped(DropReason::kDisconnected).Add();
     }
   }

@@ -17,7 +17,7 @@
 
 namespace mqttrpc::broker {
 
-// For your subscribers; if retained, to be kept. `message` is the receiver's own copy.
+// For your subscribers; if retained, to be kept. Once posted, `message` is the receiver's own.
 struct MessageMail {
   explicit MessageMail(MessageRef message_in) : message(std::move(message_in)) {}
   MessageRef message;
@@ -52,6 +52,13 @@ struct Mail {
   Mail(std::size_t from_in, What what_in) : from(from_in), what(std::move(what_in)) {}
   std::size_t from;  // The sender.
   What what;
+
+  // That it brings; null: none.
+  MessageRef* message() {
+    if (auto* const mail = std::get_if<MessageMail>(&what)) return &mail->message;
+    auto* const mail = std::get_if<GroupMessageMail>(&what);
+    return mail == nullptr ? nullptr : &mail->message;
+  }
 };
 
 // In one batch, in order.

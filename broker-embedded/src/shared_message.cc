@@ -165,22 +165,27 @@ MessageRef SharedMessage::Make(MemoryBudget& budget, mqtt::Block block, char* pa
   return made;
 }
 
-MessageRef SharedMessage::CopyForShard() const {
-  const std::size_t size = sizeof(SharedMessage) + topic_name().size() + tail().size();
+MessageRef SharedMessage::ForShard(MessageRef message) {
+  SharedMessage& original = *message.message_;
+  if (original.references_ == 1) {
+    std::exchange(original.budget_, nullptr)->Give(original.block_bytes_);
+    return message;
+  }
+  const std::size_t size = sizeof(SharedMessage) + original.topic_name().size() + original.tail().size();
   char* const memory = mqtt::Block::Of(size, nullptr).Release();
-  auto* message = new (memory) SharedMessage(size);
-  message->received_at_ = received_at_;
-  message->offset_ = sizeof(SharedMessage);
-  message->topic_bytes_ = topic_bytes_;
-  message->property_bytes_ = property_bytes_;
-  message->payload_bytes_ = payload_bytes_;
-  message->expiry_ = expiry_;
-  message->expiry_offset_ = expiry_offset_;
-  message->qos_ = qos_;
-  message->retain_ = retain_;
-  message->request_ = request_;
-  std::memcpy(memory + message->offset_, bytes(), size - message->offset_);
-  return MessageRef(message);
+  auto* copy = new (memory) SharedMessage(size);
+  copy->received_at_ = original.received_at_;
+  copy->offset_ = sizeof(SharedMessage);
+  copy->topic_bytes_ = original.topic_bytes_;
+  copy->property_bytes_ = original.property_bytes_;
+  copy->payload_bytes_ = original.payload_bytes_;
+  copy->expiry_ = original.expiry_;
+  copy->expiry_offset_ = original.expiry_offset_;
+  copy->qos_ = original.qos_;
+  copy->retain_ = original.retain_;
+  copy->request_ = original.request_;
+  std::memcpy(memory + copy->offset_, original.bytes(), size - copy->offset_);
+  return MessageRef(copy);
 }
 
 void SharedMessage::Charge(const MessageRef& message, MemoryBudget& budget) {

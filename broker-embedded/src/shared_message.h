@@ -45,9 +45,9 @@ class SharedMessage {
   // than it was written (3.1.3.2.4). Only while nobody shares it.
   static void RestartExpiry(const MessageRef& message, mqtt::TimePoint now);
 
-  // A copy for another shard, which must be the only reference when it gets there; that
-  // shard then has it Charge()d to its budget, and only then shares it.
-  MessageRef CopyForShard() const;
+  // For another shard: `message` itself if this is the only reference to it, else a copy,
+  // charged to nobody. The other shard has it Charge()d to its budget before it shares it.
+  static MessageRef ForShard(MessageRef message);
   static void Charge(const MessageRef& message, MemoryBudget& budget);
   std::size_t block_bytes() const { return block_bytes_; }  // What is charged.
 
