@@ -9,26 +9,29 @@
 #include <vector>
 
 #include <asio/dispatch.hpp>
-#include <asio/executor_work_guard.hpp>
-#include <asio/io_context.hpp>
 #include <asio/post.hpp>
 
+#include "event_loop.h"
 #include "shard.h"
 
 namespace mqttrpc::broker {
 namespace {
 
-// An io_context and the thread that runs it.
+// An event loop, and the thread that runs it from Start() on.
 class OwnThread {
  public:
-  OwnThread() : io_(1), work_(io_.get_executor()), thread_([this] { Run(); }) {}
+  OwnThread() = default;
   ~OwnThread() { Join(); }
 
-  asio::any_io_executor executor() { return io_.get_executor(); }
+  void Start() {
+    thread_ = std::thread([this] { Run(); });
+  }
+
+  asio::any_io_executor executor() { return loop_.executor(); }
 
   // What still lingers is dropped.
   void Join() {
-    io_.stop();
+    loop_.Stop();
     if (thread_.joinable()) thread_.join();
   }
 
@@ -38,11 +41,10 @@ class OwnThread {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
-    io_.run();
+    loop_.Run();
   }
 
-  asio::io_context io_;
-  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  mqtt::EventLoop loop_;
   std::thread thread_;
 };
 
@@ -84,7 +86,9 @@ class Broker::Impl {
         options_are_good_(Check(options)),
         environment_(options.environment),
         shards_(Shards(options, [this](std::size_t i) { return own_threads_[i].executor(); })),
-        connector_(shards_.front()) {}
+        connector_(shards_.front()) {
+    for (OwnThread& thread : own_threads_) thread.Start();  // What they run is all there.
+  }
 
   Impl(asio::any_io_executor executor, const BrokerOptions& options)
       : options_are_good_(Check(options)),

@@ -9,6 +9,8 @@
 #include <utility>
 
 #include <absl/strings/str_cat.h>
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
 
 #include "tcp_transport.h"
 
@@ -27,11 +29,11 @@ absl::Status Unavailable(const mqtt::Endpoint& endpoint, const asio::error_code&
   return absl::UnavailableError(absl::StrCat("cannot listen on ", endpoint.ToString(), ": ", error.message()));
 }
 
-absl::StatusOr<tcp::endpoint> AddressOf(const asio::any_io_executor& executor, const mqtt::Endpoint& endpoint) {
+absl::StatusOr<tcp::endpoint> AddressOf(asio::io_context& io, const mqtt::Endpoint& endpoint) {
   asio::error_code error;
   const asio::ip::address address = asio::ip::make_address(endpoint.host, error);
   if (!error) return tcp::endpoint(address, endpoint.port);
-  tcp::resolver resolver(executor);
+  tcp::resolver resolver(io);
   const auto results = resolver.resolve(endpoint.host, std::to_string(endpoint.port), tcp::resolver::passive, error);
   if (error) return Unavailable(endpoint, error);
   return results.begin()->endpoint();
@@ -39,78 +41,74 @@ absl::StatusOr<tcp::endpoint> AddressOf(const asio::any_io_executor& executor, c
 
 }  // namespace
 
-Listener::Listener(tcp::acceptor acceptor, mqtt::Endpoint endpoint, const mqtt::Environment& environment)
-    : acceptor_(std::move(acceptor)), endpoint_(std::move(endpoint)), environment_(environment) {}
+Listener::Listener(asio::any_io_executor executor, int descriptor, mqtt::Endpoint endpoint,
+                   const mqtt::Environment& environment)
+    : executor_(std::move(executor)),
+      unwatched_(descriptor),
+      endpoint_(std::move(endpoint)),
+      environment_(environment) {}
+
+Listener::~Listener() {
+  if (unwatched_ >= 0) close(unwatched_);
+}
 
 absl::StatusOr<std::shared_ptr<Listener>> Listener::Open(asio::any_io_executor executor, const mqtt::Endpoint& endpoint,
                                                          const mqtt::Environment& environment) {
-  const auto address = AddressOf(executor, endpoint);
+  asio::io_context io;  // To open it only.
+  const auto address = AddressOf(io, endpoint);
   if (!address.ok()) return address.status();
-  tcp::acceptor acceptor(executor);
+  tcp::acceptor acceptor(io);
   asio::error_code error;
   acceptor.open(address->protocol(), error);
   // Without it a restarted broker would have to wait for old connections to fade.
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor.bind(*address, error);
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (!error) acceptor.native_non_blocking(true, error);
   if (error) return Unavailable(endpoint, error);
   const tcp::endpoint bound = acceptor.local_endpoint(error);
   if (error) return Unavailable(endpoint, error);
   mqtt::Endpoint bound_endpoint(bound.address().to_string(), bound.port());
-  return std::shared_ptr<Listener>(new Listener(std::move(acceptor), std::move(bound_endpoint), environment));
+  const int descriptor = acceptor.release(error);
+  if (error) return Unavailable(endpoint, error);
+  return std::shared_ptr<Listener>(
+      new Listener(std::move(executor), descriptor, std::move(bound_endpoint), environment));
 }
 
 void Listener::Start(std::shared_ptr<mqtt::SocketPoller> poller, Accepted accepted) {
   poller_ = std::move(poller);
   accepted_ = std::move(accepted);
-  asio::error_code ignored;
-  acceptor_.non_blocking(true, ignored);
-  AwaitNext();
+  socket_ = mqtt::WatchSocket(std::exchange(unwatched_, -1), executor_, poller_.get());
+  if (socket_ == nullptr) return LogFailure(errno);
+  socket_->AwaitReadable(shared_from_this());
 }
 
 void Listener::Close() {
   accepted_ = nullptr;
   retry_ = nullptr;
+  if (unwatched_ >= 0) close(std::exchange(unwatched_, -1));
+  if (socket_ != nullptr) socket_->Close();
   poller_ = nullptr;
-  asio::error_code ignored;
-  acceptor_.close(ignored);
-}
-
-void Listener::AwaitNext() {
-  acceptor_.async_wait(tcp::acceptor::wait_read, [self = shared_from_this()](const asio::error_code& error) {
-    if (self->accepted_ == nullptr) return;
-    if (error) return self->RetryLater(error.value());
-    self->AcceptWaiting();
-  });
 }
 
 void Listener::AcceptWaiting() {
   for (int i = 0; i < kAcceptedPerTurn; ++i) {
-    const int descriptor = accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted_ == nullptr) return;
+    const int descriptor = accept4(socket_->descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor >= 0) {
       if (auto transport = TransportOf(descriptor)) accepted_(std::move(transport));
-      if (accepted_ == nullptr) return;
       continue;
     }
     if (errno == ECONNABORTED || errno == EINTR) continue;  // It went away in the backlog.
     if (errno != EAGAIN && errno != EWOULDBLOCK) return RetryLater(errno);
+    socket_->OnDrained();
     break;
   }
-  AwaitNext();
+  if (accepted_ != nullptr) socket_->AwaitReadable(shared_from_this());
 }
 
 std::unique_ptr<mqtt::Transport> Listener::TransportOf(int descriptor) {
-  std::unique_ptr<mqtt::SocketWatch> watch;
-  if (poller_ != nullptr) {
-    watch = poller_->Watch(descriptor);
-  } else {
-    asio::error_code error;
-    tcp::socket socket(acceptor_.get_executor());
-    const bool v6 = endpoint_.host.find(':') != std::string::npos;  // As bound: an address.
-    socket.assign(v6 ? tcp::v6() : tcp::v4(), descriptor, error);
-    if (!error) watch = mqtt::NewAsioSocketWatch(std::move(socket));
-    if (error) close(descriptor);
-  }
+  auto watch = mqtt::WatchSocket(descriptor, executor_, poller_.get());
   if (watch != nullptr) return mqtt::NewTcpTransport(std::move(watch), *environment_.clock);
   LogFailure(errno);
   return nullptr;
@@ -118,7 +116,7 @@ std::unique_ptr<mqtt::Transport> Listener::TransportOf(int descriptor) {
 
 void Listener::RetryLater(int error) {
   LogFailure(error);
-  if (retry_ == nullptr) retry_ = environment_.clock->NewTimer(acceptor_.get_executor());
+  if (retry_ == nullptr) retry_ = environment_.clock->NewTimer(executor_);
   retry_->Arm(environment_.clock->Now() + kRetryAfter, [this] { AcceptWaiting(); });
 }
 

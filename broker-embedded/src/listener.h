@@ -8,17 +8,17 @@
 
 #include <absl/status/statusor.h>
 #include <asio/any_io_executor.hpp>
-#include <asio/ip/tcp.hpp>
 
 #include "mqttrpc/mqtt/endpoint.h"
 #include "mqttrpc/mqtt/environment.h"
 #include "mqttrpc/mqtt/transport.h"
 #include "socket_poller.h"
+#include "socket_watch.h"
 
 namespace mqttrpc::broker {
 
 // One listening socket.
-class Listener : public std::enable_shared_from_this<Listener> {
+class Listener final : public mqtt::SocketWatch::Target, public std::enable_shared_from_this<Listener> {
  public:
   using Accepted = std::function<void(std::unique_ptr<mqtt::Transport>)>;
 
@@ -27,24 +27,33 @@ class Listener : public std::enable_shared_from_this<Listener> {
   static absl::StatusOr<std::shared_ptr<Listener>> Open(asio::any_io_executor executor, const mqtt::Endpoint& endpoint,
                                                         const mqtt::Environment& environment);
 
+  ~Listener();
+
   // As bound, with the port that the system chose.
   const mqtt::Endpoint& endpoint() const { return endpoint_; }
 
   // On the executor: begins to hand over connections, until Close(). If the
   // system has no descriptors left, it tries again a little later. `poller` watches
-  // them; null: each by itself.
+  // all sockets; null: each by itself.
   void Start(std::shared_ptr<mqtt::SocketPoller> poller, Accepted accepted);
   void Close();
 
  private:
-  Listener(asio::ip::tcp::acceptor acceptor, mqtt::Endpoint endpoint, const mqtt::Environment& environment);
-  void AwaitNext();
+  Listener(asio::any_io_executor executor, int descriptor, mqtt::Endpoint endpoint,
+           const mqtt::Environment& environment);
+
+  // SocketWatch::Target:
+  void OnReadable() override { AcceptWaiting(); }
+  void OnWritable() override {}
+
   void AcceptWaiting();
   void RetryLater(int error);
   void LogFailure(int error) const;
   std::unique_ptr<mqtt::Transport> TransportOf(int descriptor);
 
-  asio::ip::tcp::acceptor acceptor_;
+  const asio::any_io_executor executor_;
+  int unwatched_;  // The socket, until Start(); -1 then.
+  std::unique_ptr<mqtt::SocketWatch> socket_;
   const mqtt::Endpoint endpoint_;
   const mqtt::Environment environment_;
   std::shared_ptr<mqtt::SocketPoller> poller_;

@@ -1,5 +1,9 @@
+#include <unistd.h>
+
+#include <cerrno>
 #include <utility>
 
+#include "socket_poller.h"
 #include "socket_watch.h"
 
 namespace mqttrpc::mqtt {
@@ -66,6 +70,17 @@ class AsioSocketWatch final : public SocketWatch {
 
 std::unique_ptr<SocketWatch> NewAsioSocketWatch(tcp::socket socket) {
   return std::make_unique<AsioSocketWatch>(std::move(socket));
+}
+
+std::unique_ptr<SocketWatch> WatchSocket(int descriptor, const asio::any_io_executor& executor, SocketPoller* poller) {
+  if (poller != nullptr) return poller->Watch(descriptor);
+  tcp::socket socket(executor);
+  asio::error_code error;
+  socket.assign(tcp::v4(), descriptor, error);  // Or another: we ask for nothing that depends on it.
+  if (!error) return NewAsioSocketWatch(std::move(socket));
+  close(descriptor);
+  errno = error.value();
+  return nullptr;
 }
 
 }  // namespace mqttrpc::mqtt

@@ -5,6 +5,9 @@
 #include <asio/error_code.hpp>
 #include <asio/steady_timer.hpp>
 
+#include "event_loop.h"
+#include "executor_target.h"
+
 namespace mqttrpc::mqtt {
 namespace {
 
@@ -70,6 +73,7 @@ class TheSystemClock final : public Clock {
  public:
   TimePoint Now() const override { return std::chrono::steady_clock::now(); }
   std::unique_ptr<Timer> NewTimer(asio::any_io_executor executor) override {
+    if (const auto* ours = TargetOf<EventLoop::Executor>(executor)) return ours->loop().NewTimer();
     return std::make_unique<SystemTimer>(executor);
   }
 };

@@ -7,8 +7,6 @@
 #include <cstdint>
 #include <utility>
 
-#include <asio/post.hpp>
-
 namespace mqttrpc::mqtt {
 
 // Knows from the events what its socket is ready for.
@@ -20,7 +18,7 @@ class SocketPoller::Socket final : public SocketWatch {
 
   int descriptor() const override { return descriptor_; }
   asio::any_io_executor executor() const override {
-    return poller_ == nullptr ? asio::any_io_executor() : poller_->epoll_.get_executor();
+    return poller_ == nullptr ? asio::any_io_executor() : poller_->executor();
   }
 
   void AwaitReadable(std::shared_ptr<Target> target) override {
@@ -49,7 +47,7 @@ class SocketPoller::Socket final : public SocketWatch {
   int Release() override {
     if (descriptor_ < 0) return -1;
     if (poller_ != nullptr) {
-      epoll_ctl(poller_->epoll_.native_handle(), EPOLL_CTL_DEL, descriptor_, nullptr);
+      epoll_ctl(poller_->epoll_, EPOLL_CTL_DEL, descriptor_, nullptr);
       poller_->Remove(*this);
     }
     const int descriptor = std::exchange(descriptor_, -1);
@@ -96,21 +94,9 @@ class SocketPoller::Socket final : public SocketWatch {
   bool queued_ = false;
 };
 
-std::shared_ptr<SocketPoller> SocketPoller::New(const asio::any_io_executor& executor) {
-  const int descriptor = epoll_create1(EPOLL_CLOEXEC);
-  if (descriptor < 0) return nullptr;
-  asio::posix::stream_descriptor epoll(executor);
-  asio::error_code error;
-  epoll.assign(descriptor, error);
-  if (!error) return std::make_shared<SocketPoller>(std::move(epoll));
-  close(descriptor);
-  return nullptr;
-}
+SocketPoller::SocketPoller(int epoll) : epoll_(epoll), events_(std::make_unique<std::array<epoll_event, kEvents>>()) {}
 
-SocketPoller::SocketPoller(asio::posix::stream_descriptor epoll)
-    : epoll_(std::move(epoll)), events_(std::make_unique<std::array<epoll_event, kEvents>>()) {}
-
-// With its io_context: nothing is told any more.
+// With its event loop: nothing is told any more.
 SocketPoller::~SocketPoller() {
   std::vector<std::shared_ptr<SocketWatch::Target>> targets;  // Go after what they own is unhooked.
   for (Socket* socket : sockets_) {
@@ -125,8 +111,8 @@ std::unique_ptr<SocketWatch> SocketPoller::Watch(int descriptor) {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   event.data.ptr = socket.get();
-  if (epoll_ctl(epoll_.native_handle(), EPOLL_CTL_ADD, descriptor, &event) != 0) return nullptr;
-  Wait();
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) return nullptr;
+  AwaitEvents();
   return socket;
 }
 
@@ -139,43 +125,24 @@ void SocketPoller::Remove(Socket& socket) {
   }
   std::erase(ready_, &socket);
   std::replace(serving_.begin(), serving_.end(), &socket, static_cast<Socket*>(nullptr));
-  asio::error_code ignored;
-  if (sockets_.empty()) epoll_.cancel(ignored);  // An event loop without work may end.
+  if (sockets_.empty()) AwaitNothing();
 }
 
 void SocketPoller::Enqueue(Socket& socket) {
   if (std::exchange(socket.queued_, true)) return;
   ready_.push_back(&socket);
-  if (!in_round_) PostRound();
+  if (!in_round_) RoundSoon();
 }
 
-void SocketPoller::Wait() {
-  if (waiting_ || sockets_.empty()) return;
-  waiting_ = true;
-  epoll_.async_wait(asio::posix::stream_descriptor::wait_read, [self = shared_from_this()](const asio::error_code&) {
-    self->waiting_ = false;
-    self->Round();
-  });
-}
-
-void SocketPoller::PostRound() {
-  if (std::exchange(posted_, true)) return;
-  asio::post(epoll_.get_executor(), [self = shared_from_this()] {
-    self->posted_ = false;
-    self->Round();
-  });
-}
-
-void SocketPoller::Round() {
-  in_round_ = true;
+void SocketPoller::Serve(int milliseconds) {
   serving_.swap(ready_);
-  const int count = epoll_wait(epoll_.native_handle(), events_->data(), kEvents, 0);
+  const int count = epoll_wait(epoll_, events_->data(), kEvents, milliseconds);
   event_count_ = static_cast<std::size_t>(std::max(count, 0));
+  more_events_ = event_count_ == kEvents;
   for (std::size_t i = 0; i < event_count_; ++i) {
     const epoll_event event = (*events_)[i];
     if (event.data.ptr != nullptr) static_cast<Socket*>(event.data.ptr)->OnEvents(event.events);
   }
-  const bool more = event_count_ == kEvents;
   event_count_ = 0;
   for (Socket*& each : serving_) {
     if (each == nullptr) continue;
@@ -184,13 +151,6 @@ void SocketPoller::Round() {
     socket.Serve();
   }
   serving_.clear();
-  in_round_ = false;
-  if (on_round_) on_round_();
-  if (more || !ready_.empty()) {
-    PostRound();  // Behind what else is ready to run.
-  } else {
-    Wait();
-  }
 }
 
 }  // namespace mqttrpc::mqtt

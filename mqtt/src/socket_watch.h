@@ -8,8 +8,11 @@
 
 namespace mqttrpc::mqtt {
 
-// Owns a connected, non-blocking socket; reading and writing it is its user's. One
-// executor, which runs one handler at a time.
+class SocketPoller;
+
+// Owns a connected, non-blocking socket; reading and writing it is its user's. Or one that
+// listens: it is readable when somebody is to be accepted. One executor, which runs one
+// handler at a time.
 class SocketWatch {
  public:
   // Is called on the executor, never from inside a call into the watch.
@@ -46,5 +49,9 @@ class SocketWatch {
 
 // Watches through Asio, which asks the system anew for every wait.
 std::unique_ptr<SocketWatch> NewAsioSocketWatch(asio::ip::tcp::socket socket);
+
+// Watches through `poller`, or through Asio on `executor` if that is null. Takes a socket over
+// that is connected or listens; null, and it closed, if the system refuses: errno says why.
+std::unique_ptr<SocketWatch> WatchSocket(int descriptor, const asio::any_io_executor& executor, SocketPoller* poller);
 
 }  // namespace mqttrpc::mqtt

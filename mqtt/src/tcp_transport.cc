@@ -17,7 +17,6 @@
 #include <asio/ip/tcp.hpp>
 
 #include "movable_transport.h"
-#include "socket_poller.h"
 
 namespace mqttrpc::mqtt {
 namespace {
@@ -149,7 +148,7 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
   bool Join(const asio::any_io_executor& executor, SocketPoller* poller) {
     const int descriptor = std::exchange(moving_, -1);
     if (descriptor < 0) return false;
-    auto socket = poller != nullptr ? poller->Watch(descriptor) : WatchAlone(executor, descriptor);
+    auto socket = WatchSocket(descriptor, executor, poller);
     if (socket == nullptr) return false;
     socket_ = std::move(socket);
     return true;
@@ -173,15 +172,6 @@ class Stream final : public SocketWatch::Target, public std::enable_shared_from_
 
  private:
   static constexpr std::size_t kPiecesAtOnce = 64;
-
-  std::unique_ptr<SocketWatch> WatchAlone(const asio::any_io_executor& executor, int descriptor) const {
-    tcp::socket socket(executor);
-    asio::error_code error;
-    socket.assign(peer_.protocol(), descriptor, error);
-    if (!error) return NewAsioSocketWatch(std::move(socket));
-    close(descriptor);
-    return nullptr;
-  }
 
   static iovec PieceOf(std::span<const std::byte> piece) {
     return {const_cast<std::byte*>(piece.data()), piece.size()};  // Only read from.

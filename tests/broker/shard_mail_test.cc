@@ -1,6 +1,7 @@
 #include "shard_mail.h"
 
 #include <array>
+#include <atomic>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,7 +39,7 @@ class MailboxTest : public ::testing::Test {
   }
 
   Mailbox box_;
-  int wakes_ = 0;
+  std::atomic<int> wakes_{0};
 };
 
 TEST_F(MailboxTest, GivesOutAllInTheOrderItCame) {

@@ -36,7 +36,8 @@ struct BrokerStatistics {
 // thread may call any method. The destructor stops it as Stop() does.
 class Broker {
  public:
-  // Runs on a thread of its own, or one for each of options.shards.
+  // Runs on a thread of its own, or one for each of options.shards. Throws std::system_error
+  // if the system has no thread or descriptor left.
   explicit Broker(const BrokerOptions& options = BrokerOptions());
 
   // Runs on `executor`, which must run one handler at a time: a strand, or an
@@ -82,7 +83,8 @@ class Broker {
   // if shards run on several threads.
   std::size_t subscription_count(std::string_view topic_filter) const;
 
-  // Of the first shard, if there are several.
+  // Of the first shard, if there are several. Of a thread of its own it is valid as long as
+  // the broker, and best for posting: for sockets and timers on it Asio starts a thread.
   asio::any_io_executor executor() const;
 
  private:

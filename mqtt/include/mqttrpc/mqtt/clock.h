@@ -38,7 +38,7 @@ class Clock {
   virtual std::unique_ptr<Timer> NewTimer(asio::any_io_executor executor) = 0;
 };
 
-// std::chrono::steady_clock and Asio's timers. Any thread; lives for ever.
+// std::chrono::steady_clock and timers of the executor's event loop. Any thread; lives for ever.
 Clock& SystemClock();
 
 }  // namespace mqttrpc::mqtt
