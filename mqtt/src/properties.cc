@@ -3,7 +3,7 @@
 #include <functional>
 #include <utility>
 
-#include "property_table.h"
+#include "property_scan.h"
 #include "wire.h"
 
 namespace mqttrpc::mqtt {
@@ -15,19 +15,28 @@ struct Place {
   std::size_t size = 0;  // 0: not there.
 };
 
-std::size_t FirstSize(std::string_view rest) {
-  if (rest.front() == kOverlongMark) return std::min<std::size_t>(2, rest.size());
-  std::string_view behind = rest;
-  PropertyView ignored;
-  return TakeProperty(behind, ignored) ? rest.size() : rest.size() - behind.size();
+// Removes one property, or an overlong mark, from the front of `rest`, which holds
+// checked bytes. The mark's id is none.
+inline PropertyView TakeChecked(std::string_view& rest) {
+  PropertyView property;
+  if (TakeSimpleProperty(rest, property)) return property;
+  if (rest.front() == kOverlongMark) {
+    rest.remove_prefix(std::min<std::size_t>(2, rest.size()));
+    return property;
+  }
+  // Checked bytes have no fault; should these have one, the scan must still end.
+  if (TakeProperty(rest, property)) rest = {};
+  return property;
 }
 
 Place Locate(std::string_view bytes, PropertyId id) {
-  for (std::size_t at = 0; at < bytes.size();) {
-    const std::size_t size = FirstSize(bytes.substr(at));
-    const std::size_t id_at = bytes[at] == kOverlongMark ? at + 1 : at;
-    if (id_at < bytes.size() && static_cast<PropertyId>(bytes[id_at]) == id) return {at, size};
-    at += size;
+  for (std::string_view rest = bytes; !rest.empty();) {
+    const std::string_view from_here = rest;
+    TakeChecked(rest);
+    const std::size_t id_at = from_here.front() == kOverlongMark ? 1 : 0;
+    if (id_at < from_here.size() && static_cast<PropertyId>(from_here[id_at]) == id) {
+      return {bytes.size() - from_here.size(), from_here.size() - rest.size()};
+    }
   }
   return {};
 }
@@ -76,22 +85,13 @@ bool IsApart(const std::string& all, std::string_view text) {
 
 }  // namespace
 
-PropertyView PropertiesView::TakeFirst(std::string_view& rest) {
-  PropertyView property;
-  if (rest.front() == kOverlongMark) {
-    rest.remove_prefix(std::min<std::size_t>(2, rest.size()));
-    return property;
-  }
-  // Checked bytes have no fault; should these have one, the scan must still end.
-  if (TakeProperty(rest, property)) rest = {};
-  return property;
-}
+PropertyView PropertiesView::TakeFirst(std::string_view& rest) { return TakeChecked(rest); }
 
 std::optional<PropertyView> PropertiesView::Find(PropertyId id) const {
   if (!MayHold(id)) return std::nullopt;
   std::string_view rest = bytes_;
   while (!rest.empty()) {
-    const PropertyView property = TakeFirst(rest);
+    const PropertyView property = TakeChecked(rest);
     if (property.id == id) return property;
   }
   return std::nullopt;
@@ -102,7 +102,7 @@ std::optional<std::size_t> PropertiesView::OffsetOf(PropertyId id) const {
   std::string_view rest = bytes_;
   while (!rest.empty()) {
     const std::size_t offset = bytes_.size() - rest.size();
-    if (TakeFirst(rest).id == id) return offset;
+    if (TakeChecked(rest).id == id) return offset;
   }
   return std::nullopt;
 }
@@ -134,7 +134,7 @@ std::optional<std::string_view> PropertiesView::Get(Property<std::string_view> p
 std::optional<std::string_view> PropertiesView::UserProperty(std::string_view name) const {
   std::string_view rest = bytes_;
   while (!rest.empty()) {
-    const PropertyView property = TakeFirst(rest);
+    const PropertyView property = TakeChecked(rest);
     if (property.id == PropertyId::kUserProperty && property.text == name) return property.value;
   }
   return std::nullopt;
@@ -157,6 +157,7 @@ void Properties::Put(PropertyId id, const std::string& encoded) {
 }
 
 void Properties::SetNumber(PropertyId id, std::uint32_t number) {
+  if (!view().MayHold(id)) return Note(id, AppendNumber(bytes_, id, number));
   std::string encoded;
   AppendNumber(encoded, id, number);
   Put(id, encoded);

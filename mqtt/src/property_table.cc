@@ -1,5 +1,6 @@
 #include "property_table.h"
 
+#include "property_scan.h"
 #include "topic_rules.h"
 
 namespace mqttrpc::mqtt {
@@ -85,11 +86,12 @@ constexpr ReasonCode kProtocolError = ReasonCode::kProtocolError;
 
 bool IsText(WireType type) { return type == WireType::kString || type == WireType::kStringPair; }
 
+bool IsWellFormed(const PropertyView& property) {
+  return IsValidUtf8(property.text) && (property.value.empty() || IsValidUtf8(property.value));
+}
+
 // Whether the value is one the specification allows.
-Fault CheckValue(const PropertySpec& spec, const PropertyView& property) {
-  if (IsText(spec.type) && !(IsValidUtf8(property.text) && IsValidUtf8(property.value))) {
-    return {kMalformed, spec.name, "is not well-formed UTF-8"};  // MQTT-1.5.4-1, MQTT-1.5.7-1
-  }
+Fault CheckRule(const PropertySpec& spec, const PropertyView& property) {
   switch (spec.rule) {
     case ValueRule::kAny: return {};
     case ValueRule::kZeroOrOne:
@@ -108,16 +110,12 @@ Fault CheckValue(const PropertySpec& spec, const PropertyView& property) {
   return {};
 }
 
-// Whether the property may stand here. `seen` has a bit for each identifier met before.
-Fault CheckPlace(const PropertySpec& spec, PropertyPlace place, Sender sender, PropertiesView::Ids seen) {
-  if (!spec.AllowedIn(place, sender)) {
-    const Sender other = sender == Sender::kClient ? Sender::kServer : Sender::kClient;
-    if (!spec.AllowedIn(place, other)) return {kMalformed, spec.name, "does not belong here"};  // 2.2.2.2
-    return {kProtocolError, spec.name, "may not be sent by this side"};
-  }
-  const bool again = (seen & PropertiesView::BitOf(spec.id)) != 0;
-  if (again && !spec.RepeatableIn(place, sender)) return {kProtocolError, spec.name, "occurs twice"};
-  return {};
+// Why the property may not stand here.
+Fault PlaceFault(const PropertySpec& spec, PropertyPlace place, Sender sender) {
+  if (spec.AllowedIn(place, sender)) return {kProtocolError, spec.name, "occurs twice"};
+  const Sender other = sender == Sender::kClient ? Sender::kServer : Sender::kClient;
+  if (!spec.AllowedIn(place, other)) return {kMalformed, spec.name, "does not belong here"};  // 2.2.2.2
+  return {kProtocolError, spec.name, "may not be sent by this side"};
 }
 
 // The name of the first property that Properties could not hold; empty if there is none.
@@ -131,72 +129,18 @@ std::string_view OverlongProperty(std::string_view bytes) {
   return spec == nullptr ? std::string_view() : spec->name;
 }
 
-// kSpecs' types by any byte there is; no type for what is no identifier of one byte.
-constexpr std::uint8_t kNoType = 0xFF;
-constexpr auto kTypes = [] {
-  std::array<std::uint8_t, 256> types{};
-  types.fill(kNoType);
-  for (const PropertySpec& spec : kSpecs)
-    types[static_cast<std::size_t>(spec.id)] = static_cast<std::uint8_t>(spec.type);
-  return types;
-}();
-
-// TakeProperty() for what is nearly always met, and cheaply: five reads of properties
-// are a tenth of a call's work. False if only that can say what it is, with `rest` as it was.
-bool TakeSimpleProperty(std::string_view& rest, PropertyView& property) {
-  const char* const data = rest.data();
-  const std::size_t left = rest.size();
-  const auto byte = [data](std::size_t i) { return std::uint32_t{static_cast<std::uint8_t>(data[i])}; };
-  const auto u16 = [&](std::size_t i) { return byte(i) << 8 | byte(i + 1); };
-  constexpr std::size_t kLeast = 5;  // All but texts fit into it.
-  if (left < kLeast) return false;
-  std::size_t size = 0;
-  std::uint32_t number = 0;
-  std::string_view text;
-  std::string_view value;
-  switch (kTypes[byte(0)]) {
-    case static_cast<std::uint8_t>(WireType::kByte):
-      number = byte(1);
-      size = 2;
-      break;
-    case static_cast<std::uint8_t>(WireType::kTwoBytes):
-      number = u16(1);
-      size = 3;
-      break;
-    case static_cast<std::uint8_t>(WireType::kFourBytes):
-      number = u16(1) << 16 | u16(3);
-      size = 5;
-      break;
-    case static_cast<std::uint8_t>(WireType::kVariable):
-      number = byte(1);
-      size = 2;
-      if (number >= 0x80) return false;
-      break;
-    case static_cast<std::uint8_t>(WireType::kString):
-    case static_cast<std::uint8_t>(WireType::kBinary):
-      size = 3 + u16(1);
-      if (size > left) return false;
-      text = {data + 3, size - 3};
-      break;
-    case static_cast<std::uint8_t>(WireType::kStringPair): {
-      const std::size_t middle = 3 + u16(1);
-      if (middle + 2 > left) return false;
-      size = middle + 2 + u16(middle);
-      if (size > left) return false;
-      text = {data + 3, middle - 3};
-      value = {data + middle + 2, size - middle - 2};
-      break;
-    }
-    default: return false;
-  }
-  property = {static_cast<PropertyId>(data[0]), number, text, value};
-  rest = {data + size, left - size};
-  return true;
-}
-
 }  // namespace
 
 const std::array<PropertySpec, 27>& PropertySpecs() { return kSpecs; }
+
+constexpr std::array<std::uint8_t, 256> kWireTypes = [] {
+  std::array<std::uint8_t, 256> types{};
+  types.fill(kNoWireType);
+  for (const PropertySpec& spec : kSpecs) {
+    types[static_cast<std::size_t>(spec.id)] = static_cast<std::uint8_t>(spec.type);
+  }
+  return types;
+}();
 
 const PropertySpec* FindPropertySpec(std::uint32_t id) {
   if (id >= kIds || kPositions[id] == 0) return nullptr;
@@ -229,14 +173,23 @@ Fault TakeProperty(std::string_view& rest, PropertyView& property) {
 }
 
 Fault CheckProperties(std::string_view bytes, PropertyPlace place, Sender sender, PropertiesView::Ids& ids) {
+  const Places here = BitOf(place, sender);
   ids = 0;
   while (!bytes.empty()) {
     PropertyView property;
-    if (const Fault fault = TakeProperty(bytes, property)) return fault;
-    const PropertySpec& spec = *FindPropertySpec(static_cast<std::uint32_t>(property.id));
-    if (const Fault fault = CheckPlace(spec, place, sender, ids)) return fault;
-    if (const Fault fault = CheckValue(spec, property)) return fault;
-    ids |= PropertiesView::BitOf(spec.id);
+    if (!TakeSimpleProperty(bytes, property)) {
+      if (const Fault fault = TakeProperty(bytes, property)) return fault;
+    }
+    const PropertySpec& spec = kSpecs[kPositions[static_cast<std::size_t>(property.id)] - 1];
+    const bool again = (ids & PropertiesView::BitOf(property.id)) != 0;
+    if (((again ? spec.often : spec.once | spec.often) & here) == 0) return PlaceFault(spec, place, sender);
+    if (IsText(spec.type) && !IsWellFormed(property)) {
+      return {kMalformed, spec.name, "is not well-formed UTF-8"};  // MQTT-1.5.4-1, MQTT-1.5.7-1
+    }
+    if (spec.rule != ValueRule::kAny) {
+      if (const Fault fault = CheckRule(spec, property)) return fault;
+    }
+    ids |= PropertiesView::BitOf(property.id);
   }
   const auto has = [&](Id id) { return (ids & PropertiesView::BitOf(id)) != 0; };
   if (has(Id::kAuthenticationData) && !has(Id::kAuthenticationMethod)) {

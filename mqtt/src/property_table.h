@@ -46,7 +46,6 @@ struct PropertySpec {
   constexpr bool AllowedIn(PropertyPlace place, Sender sender) const {
     return ((once | often) & BitOf(place, sender)) != 0;
   }
-  constexpr bool RepeatableIn(PropertyPlace place, Sender sender) const { return (often & BitOf(place, sender)) != 0; }
 };
 
 // All 27, by rising identifier.
