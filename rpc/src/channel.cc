@@ -4,7 +4,6 @@
 #include <utility>
 
 #include <absl/strings/str_cat.h>
-#include <asio/bind_cancellation_slot.hpp>
 #include <asio/dispatch.hpp>
 #include <asio/post.hpp>
 
@@ -20,6 +19,7 @@ using mqtt::ReasonCode;
 using mqtt::ToAbsl;
 using mqtt::ToStd;
 using std::chrono::milliseconds;
+using CodeCompletion = mqtt::Completion<absl::StatusOr<ReasonCode>>;
 
 Channel::Impl::Impl(mqtt::Client& client, ChannelOptions options)
     : public_client_(client),
@@ -187,12 +187,10 @@ void Channel::Impl::Send(PendingCall& base) {
   mqtt::Message message = codec_.EncodeRequest(head, std::move(payload));
   if (call.attempt > 1) call.later_abandons.emplace_back();
   const auto held = std::static_pointer_cast<ChannelCall>(call.shared_from_this());
-  client_->Publish(
-      std::move(message),
-      asio::bind_cancellation_slot(call.last_abandon().slot(), [weak = weak_from_this(), held, attempt = call.attempt](
-                                                                   const absl::StatusOr<ReasonCode>& result) {
-        if (const auto self = weak.lock()) self->SendingEnded(*held, attempt, result);
-      }));
+  auto ended = [weak = weak_from_this(), held, attempt = call.attempt](const absl::StatusOr<ReasonCode>& result) {
+    if (const auto self = weak.lock()) self->SendingEnded(*held, attempt, result);
+  };
+  client_->Publish(std::move(message), CodeCompletion(std::move(ended), call.last_abandon().slot()));
 }
 
 void Channel::Impl::SendingEnded(ChannelCall& call, int attempt, const absl::StatusOr<ReasonCode>& result) {

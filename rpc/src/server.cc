@@ -287,9 +287,11 @@ void Server::Impl::EndStop(absl::Status status) {
 void Server::Impl::SendAnswer(mqtt::Message message) {
   if (client_ == nullptr) return;
   ++answers_under_way_;
-  client_->Publish(std::move(message), [weak = weak_from_this()](const absl::StatusOr<ReasonCode>& result) {
-    if (const auto self = weak.lock()) self->AnswerSent(result);
-  });
+  mqtt::Completion<absl::StatusOr<ReasonCode>> sent(
+      [weak = weak_from_this()](const absl::StatusOr<ReasonCode>& result) {
+        if (const auto self = weak.lock()) self->AnswerSent(result);
+      });
+  client_->Publish(std::move(message), std::move(sent));
 }
 
 void Server::Impl::AnswerSent(const absl::StatusOr<ReasonCode>& result) {

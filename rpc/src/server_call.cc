@@ -181,7 +181,13 @@ void ServerCall::State::FinishWithException(std::exception_ptr exception) {
   Finish(absl::UnknownError(text), nullptr);
 }
 
-void ServerCall::State::FinishUnanswered() { Finish(absl::InternalError("handler gave no answer"), nullptr); }
+void ServerCall::State::FinishUnanswered() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (finished_) return;  // As nearly always: no status is made for nothing.
+  }
+  Finish(absl::InternalError("handler gave no answer"), nullptr);
+}
 
 void ServerCall::State::Spawn(asio::awaitable<void> body) {
   {

@@ -40,6 +40,15 @@ TEST_F(ClientCancelTest, AQueuedPublishIsRemoved) {
   EXPECT_EQ(peer_->Names(), "");
 }
 
+TEST_F(ClientCancelTest, ACompletionIsATokenWithASlotOfItsOwn) {
+  MakeClient();
+  client_->Publish(Message("t", ""), Completion<CodeOr>(Into(result_), signal_.slot()));
+  Run();
+  EXPECT_FALSE(result_.has_value());
+  Cancel();
+  EXPECT_THAT(*result_, kIsCancelled);
+}
+
 TEST_F(ClientCancelTest, CancellingMakesRoomInTheQueue) {
   options_.maximum_queued_messages = 1;
   MakeClient();

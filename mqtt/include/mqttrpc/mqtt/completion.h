@@ -38,7 +38,9 @@ struct BlockingToken {};
 inline constexpr BlockingToken kBlocking{};
 
 // The far end of one pending operation. Call it once, from any thread; it hands
-// the result to the token's own executor. Its slot asks for an early end.
+// the result to the token's own executor. Its slot asks for an early end. It is a token
+// itself, handed on as it is: the cheapest one, for a callback that runs where the work
+// was done.
 template <typename Result>
 class Completion {
  public:
@@ -50,7 +52,8 @@ class Completion {
   explicit operator bool() const { return static_cast<bool>(finish_); }
 
   // Not connected if the token has none. Assign to it on the initiating thread,
-  // before the operation is handed on; the operation's end clears it.
+  // before the operation is handed on. The operation's end clears that of another token;
+  // whoever passed the Completion itself may emit later, to no effect.
   asio::cancellation_slot slot() const { return slot_; }
 
  private:
@@ -64,23 +67,27 @@ class Completion {
 // into it, so a lazy token may start it later.
 template <typename Result, typename Token, typename Start, typename... Args>
 auto Initiate(Token&& token, Start start, Args&&... args) {
-  return asio::async_initiate<Token, void(Result)>(
-      [start = std::move(start)](auto handler, auto... forwarded) mutable {
-        auto executor = asio::get_associated_executor(handler);
-        asio::cancellation_slot slot = asio::get_associated_cancellation_slot(handler);
-        auto finish = [handler = std::move(handler), work = asio::make_work_guard(executor),
-                       slot](Result result) mutable {
-          auto on = work.get_executor();
-          asio::dispatch(
-              on, [handler = std::move(handler), work = std::move(work), slot, result = std::move(result)]() mutable {
-                if (slot.is_connected()) slot.clear();
-                work.reset();
-                std::move(handler)(std::move(result));
-              });
-        };
-        start(Completion<Result>(std::move(finish), slot), std::move(forwarded)...);
-      },
-      token, std::forward<Args>(args)...);
+  if constexpr (std::is_same_v<std::remove_cvref_t<Token>, Completion<Result>>) {
+    return start(std::forward<Token>(token), std::forward<Args>(args)...);
+  } else {
+    return asio::async_initiate<Token, void(Result)>(
+        [start = std::move(start)](auto handler, auto... forwarded) mutable {
+          auto executor = asio::get_associated_executor(handler);
+          asio::cancellation_slot slot = asio::get_associated_cancellation_slot(handler);
+          auto finish = [handler = std::move(handler), work = asio::make_work_guard(executor),
+                         slot](Result result) mutable {
+            auto on = work.get_executor();
+            asio::dispatch(
+                on, [handler = std::move(handler), work = std::move(work), slot, result = std::move(result)]() mutable {
+                  if (slot.is_connected()) slot.clear();
+                  work.reset();
+                  std::move(handler)(std::move(result));
+                });
+          };
+          start(Completion<Result>(std::move(finish), slot), std::move(forwarded)...);
+        },
+        token, std::forward<Args>(args)...);
+  }
 }
 
 }  // namespace mqttrpc::mqtt
