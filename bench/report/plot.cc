@@ -18,6 +18,8 @@ std::string FileNameOf(const std::string& title) {
   for (const char c : title) {
     if (std::isalnum(static_cast<unsigned char>(c)) != 0) {
       name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    } else if (c == '+' || c == '#') {
+      name += c == '+' ? "plus" : "hash";
     } else if (!name.empty() && name.back() != '-') {
       name += '-';
     }
@@ -47,8 +49,10 @@ void Draw(const std::string& title, const Rows& rows, const std::string& file, s
   script += "set terminal svg size 1080," + std::to_string(60 + 280 * lines) + " font 'sans,12' background 'white'\n";
   script += "set output " + Quoted(file) + "\n";
   script += "set multiplot layout " + std::to_string(lines) + ",3 title " + Quoted(title) + "\n";
-  script += "set logscale xy\nset format xy '%.3s%c'\nset grid\nset key top left samplen 1\nset xlabel " +
-            Quoted(rows.front()->growth.unit) + "\n";
+  script +=
+      "set logscale xy\nset format xy '%.0s%c'\nunset mxtics\nunset mytics\nset grid\nset key top left samplen 1\nset "
+      "xlabel " +
+      Quoted(rows.front()->growth.unit) + "\n";
   for (const std::string& metric : metrics) {
     std::string plots;
     for (std::size_t i = 0; i < rows.front()->systems.size(); ++i) {
