@@ -104,15 +104,17 @@ bool Matches(std::string_view topic_filter, std::string_view topic_name) {
   if (topic_filter.empty() || topic_name.empty()) return false;
   if (topic_name.front() == '$' && IsWildcard(topic_filter.front())) return false;  // MQTT-4.7.2-1
   for (;;) {
-    bool more_filter = false;
-    bool more_name = false;
-    const std::string_view wanted = TakeLevel(topic_filter, more_filter);
-    if (wanted == "#") return true;
-    const std::string_view level = TakeLevel(topic_name, more_name);
-    if (wanted != "+" && wanted != level) return false;
-    if (!more_filter) return !more_name;
-    if (!more_name) return topic_filter == "#";  // "a/#" matches "a" too (4.7.1.2).
+    // A name has no wildcards: what is the same in both has none either.
+    const auto [filter, name] =
+        std::mismatch(topic_filter.begin(), topic_filter.end(), topic_name.begin(), topic_name.end());
+    topic_filter = {filter, topic_filter.end()};
+    topic_name = {name, topic_name.end()};
+    if (topic_filter.empty()) return topic_name.empty();
+    if (topic_filter.front() != '+') break;
+    topic_filter.remove_prefix(1);
+    topic_name.remove_prefix(std::min(topic_name.find('/'), topic_name.size()));
   }
+  return topic_filter == "#" || (topic_filter == "/#" && topic_name.empty());  // "a/#" matches "a" too (4.7.1.2).
 }
 
 }  // namespace mqttrpc::mqtt
