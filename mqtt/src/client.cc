@@ -34,7 +34,7 @@ void Client::Start() {
   impl_->Run([](ClientCore& core, TimePoint now) { core.Start(now); });
 }
 
-void Client::StartPublish(Message message, Completion<absl::StatusOr<ReasonCode>> done) {
+void Client::StartPublish(Message&& message, Completion<absl::StatusOr<ReasonCode>>&& done) {
   const OperationId id = impl_->Claim(done.slot());
   PublishNode operation;
   operation.emplace_back(id, std::move(message), std::move(done));

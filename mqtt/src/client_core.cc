@@ -36,7 +36,7 @@ void ClientCore::Start(TimePoint now) {
   Dial(now);
 }
 
-void ClientCore::Publish(PublishNode operation, TimePoint now) {
+void ClientCore::Publish(PublishNode&& operation, TimePoint now) {
   if (!gave_up_.ok()) return work_.Finish(operation.front().done, gave_up_);
   publisher_.Add(std::move(operation), phase_ == Phase::kConnected, now);
 }

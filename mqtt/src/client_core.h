@@ -26,7 +26,7 @@ class ClientCore {
 
   // --- Commands.
   void Start(TimePoint now);
-  void Publish(PublishNode operation, TimePoint now);
+  void Publish(PublishNode&& operation, TimePoint now);
   void Subscribe(SubscribeOperation operation);
   void Unsubscribe(UnsubscribeOperation operation);
   void Disconnect(OperationId id, const DisconnectOptions& how, Completion<absl::Status> done, TimePoint now);

@@ -24,12 +24,12 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>,
   // --- Any thread.
   // Calls `command(core, now)` on the strand: at once if this is the strand.
   template <typename Command>
-  void Run(Command command) {
+  void Run(Command&& command) {
     if (strand_.running_in_this_thread()) {
       command(core_, Now());
       return ScheduleTurn();
     }
-    strand_.Post([self = shared_from_this(), command = std::move(command)]() mutable {
+    strand_.Post([self = shared_from_this(), command = std::forward<Command>(command)]() mutable {
       command(self->core_, self->Now());
       self->ScheduleTurn();
     });

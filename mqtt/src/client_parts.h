@@ -23,7 +23,7 @@ using CodeResult = absl::StatusOr<ReasonCode>;
 
 struct PublishOperation {
   PublishOperation() = default;
-  PublishOperation(OperationId id_in, Message message_in, Completion<CodeResult> done_in)
+  PublishOperation(OperationId id_in, Message&& message_in, Completion<CodeResult>&& done_in)
       : id(id_in), message(std::move(message_in)), done(std::move(done_in)) {}
 
   OperationId id = 0;

@@ -25,7 +25,7 @@ absl::Status CheckMessage(const Message& message) {
 
 }  // namespace
 
-void Publisher::Add(PublishNode node, bool connected, TimePoint now) {
+void Publisher::Add(PublishNode&& node, bool connected, TimePoint now) {
   PublishOperation& operation = node.front();
   if (absl::Status status = CheckMessage(operation.message); !status.ok()) {
     return work_.Finish(operation.done, std::move(status));

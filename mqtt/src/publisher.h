@@ -20,7 +20,7 @@ class Publisher {
   Publisher(const ClientOptions& options, ClientWork& work) : options_(options), work_(work) {}
 
   // Queues it, or refuses it at once.
-  void Add(PublishNode operation, bool connected, TimePoint now);
+  void Add(PublishNode&& operation, bool connected, TimePoint now);
 
   // Sends what quota and buffer allow. `everything`: never mind the buffer.
   void Pump(bool everything = false);

@@ -78,7 +78,7 @@ class Client {
   auto Publish(Message message, Token&& token = Token()) {
     return Initiate<absl::StatusOr<ReasonCode>>(
         std::forward<Token>(token),
-        [this](Completion<absl::StatusOr<ReasonCode>> done, Message what) {
+        [this](Completion<absl::StatusOr<ReasonCode>>&& done, Message&& what) {
           StartPublish(std::move(what), std::move(done));
         },
         std::move(message));
@@ -177,7 +177,7 @@ class Client {
 
  private:
   class Impl;
-  void StartPublish(Message message, Completion<absl::StatusOr<ReasonCode>> done);
+  void StartPublish(Message&& message, Completion<absl::StatusOr<ReasonCode>>&& done);
   void StartSubscribe(Subscription subscription, MessageHandler handler, Completion<absl::StatusOr<ReasonCode>> done);
   void StartSubscribe(Subscription subscription, AcknowledgingHandler handler,
                       Completion<absl::StatusOr<ReasonCode>> done);
