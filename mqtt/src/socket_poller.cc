@@ -38,25 +38,27 @@ class SocketPoller::Socket final : public SocketWatch {
   void OnDrained() override { readable_ = ended_; }
 
   void Close() override {
-    if (descriptor_ < 0) return;
-    if (poller_ != nullptr) poller_->Remove(*this);
-    close(std::exchange(descriptor_, -1));
+    if (const int descriptor = Unhook(); descriptor >= 0) close(descriptor);
     Forget();
   }
 
   int Release() override {
-    if (descriptor_ < 0) return -1;
-    if (poller_ != nullptr) {
-      epoll_ctl(poller_->epoll_, EPOLL_CTL_DEL, descriptor_, nullptr);
-      poller_->Remove(*this);
-    }
-    const int descriptor = std::exchange(descriptor_, -1);
+    const int descriptor = Unhook();
     Forget();
     return descriptor;
   }
 
  private:
   friend class SocketPoller;
+
+  // Out of the epoll by name: to close it is not enough while a child process has it too.
+  int Unhook() {
+    if (descriptor_ >= 0 && poller_ != nullptr) {
+      epoll_ctl(poller_->epoll_, EPOLL_CTL_DEL, descriptor_, nullptr);
+      poller_->Remove(*this);
+    }
+    return std::exchange(descriptor_, -1);
+  }
 
   void Forget() {
     poller_ = nullptr;

@@ -40,7 +40,7 @@ class SocketPoller : public std::enable_shared_from_this<SocketPoller> {
 
   // Called at the end of each round, when all that was ready has had its turn. Null: nobody.
   void set_on_round(std::function<void()> on_round) { on_round_ = std::move(on_round); }
-  bool in_round() const { return in_round_; }  // on_round() will come.
+  bool in_round() const { return in_round_ && on_round_; }  // on_round() will come.
 
  protected:
   // `epoll` is the derived class's.

@@ -63,6 +63,27 @@ TEST(BrokerListenTest, SaysWhatIsWrong) {
   EXPECT_EQ(second.Listen("mqtt://127.0.0.1:0").status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
+// On threads of its own, with nothing to accept: a test's broker.
+TEST(BrokerInMemoryTest, ServesThroughItsConnectorWithoutListening) {
+  for (const std::size_t shards : {1u, 3u}) {
+    BrokerOptions options;
+    options.shards = shards;
+    Broker broker(options);
+    asio::io_context io;
+    const auto work = asio::make_work_guard(io);  // Answers come from another thread.
+    std::unique_ptr<RawClient> client;
+    const auto attempt = broker.connector().Connect(mqtt::Endpoint(), io.get_executor(), [&](auto transport) {
+      ASSERT_TRUE(transport.ok());
+      client = std::make_unique<RawClient>(*std::move(transport));
+      client->Send(mqtt::Connect());
+    });
+    while (client == nullptr || client->waiting() == 0) {
+      ASSERT_GT(io.run_one_for(std::chrono::seconds(20)), 0u) << "no answer";
+    }
+    EXPECT_EQ(client->Next<mqtt::ConnAck>().reason_code, ReasonCode::kSuccess);
+  }
+}
+
 TEST(BrokerStopTest, TellsTcpClientsThatItStops) {
   Broker broker;
   const auto url = broker.Listen("mqtt://127.0.0.1:0");

@@ -36,6 +36,8 @@ class Reader final : public SocketWatch::Target, public std::enable_shared_from_
   ~Reader() { close(peer_); }
 
   void Start() { socket_->AwaitReadable(shared_from_this()); }
+  int descriptor() const { return socket_->descriptor(); }
+  void Close() { socket_->Close(); }
   void PeerWrites(const std::string& text) const {
     EXPECT_EQ(write(peer_, text.data(), text.size()), static_cast<ssize_t>(text.size()));
   }
@@ -156,6 +158,23 @@ TEST_F(EventLoopTest, ServesSocketsFromTheirFirstByteOn) {
   reader->Start();
   loop_.Run();
   EXPECT_EQ(got, "before,after");
+}
+
+// As a child process has one that was forked while the socket was open.
+TEST_F(EventLoopTest, ACopyOfAClosedSocketTroublesNobody) {
+  auto closed = std::make_shared<Reader>(*loop_.poller(), [](Reader&, const std::string&) { FAIL(); });
+  closed->Start();
+  const int copy = dup(closed->descriptor());
+  closed->Close();
+  closed->PeerWrites("x");
+  const std::weak_ptr<Reader> gone = closed;
+  closed = nullptr;  // Its events would lead to it.
+  EXPECT_TRUE(gone.expired());
+  const auto reader = std::make_shared<Reader>(*loop_.poller(), [&](Reader&, const std::string&) { loop_.Stop(); });
+  reader->Start();
+  reader->PeerWrites("x");
+  loop_.Run();
+  close(copy);
 }
 
 // Nobody who always has something to do keeps the others from their turn.
