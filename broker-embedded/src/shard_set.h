@@ -4,13 +4,16 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+
+#include "mqttrpc/broker/options.h"
 
 namespace mqttrpc::broker {
 
 // Bit i is shard i.
 using ShardSet = std::uint32_t;
 
-inline constexpr std::size_t kMaximumShards = 32;
+static_assert(kMaximumShards <= std::numeric_limits<ShardSet>::digits);
 
 constexpr ShardSet SetOf(std::size_t shard) { return ShardSet{1} << shard; }
 

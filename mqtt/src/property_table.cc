@@ -148,7 +148,6 @@ const PropertySpec* FindPropertySpec(std::uint32_t id) {
 }
 
 Fault TakeProperty(std::string_view& rest, PropertyView& property) {
-  if (TakeSimpleProperty(rest, property)) return {};
   Reader in(rest);
   property = PropertyView();
   const PropertySpec* spec = FindPropertySpec(in.VariableByteInteger("a property's identifier"));

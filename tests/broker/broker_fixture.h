@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <asio/io_context.hpp>
 
+#include "common_packets.h"
 #include "raw_client.h"
 #include "support/manual_clock.h"
 #include "support/seeded_random.h"
@@ -40,13 +41,6 @@ class BrokerTest : public ::testing::Test {
     return client;
   }
 
-  static mqtt::Connect ConnectAs(std::string_view client_id) {
-    mqtt::Connect connect;
-    connect.client_id = client_id;
-    connect.clean_start = true;
-    return connect;
-  }
-
   // A client that was accepted; its CONNACK is taken.
   std::unique_ptr<RawClient> Connected(const mqtt::Connect& connect) {
     auto client = NewClient();
@@ -56,24 +50,6 @@ class BrokerTest : public ::testing::Test {
     return client;
   }
   std::unique_ptr<RawClient> Connected(std::string_view client_id) { return Connected(ConnectAs(client_id)); }
-
-  static mqtt::Publish PublishOf(std::string_view topic_name, std::string_view payload, mqtt::PacketId packet_id = 0) {
-    mqtt::Publish publish;
-    publish.topic_name = topic_name;
-    publish.payload = payload;
-    publish.packet_id = packet_id;
-    publish.qos = packet_id == 0 ? mqtt::QoS::kAtMostOnce : mqtt::QoS::kAtLeastOnce;
-    return publish;
-  }
-
-  static mqtt::Subscribe SubscribeTo(std::string_view topic_filter, mqtt::QoS qos = mqtt::QoS::kAtLeastOnce) {
-    mqtt::Subscribe subscribe;
-    subscribe.packet_id = 1;
-    subscribe.entries.emplace_back();
-    subscribe.entries[0].topic_filter = topic_filter;
-    subscribe.entries[0].qos = qos;
-    return subscribe;
-  }
 
   void Subscribe(RawClient& client, const mqtt::Subscribe& subscribe) {
     client.Send(subscribe);

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <iostream>
 #include <map>
-#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <asio/ip/address.hpp>
@@ -60,8 +59,6 @@ CLI::Validator Between(std::uint64_t least, std::uint64_t most) { return CLI::Ra
 CLI::Validator Size() { return CLI::AsSizeValue(false).description(""); }
 
 constexpr std::uint64_t kMany = 1'000'000'000;  // Of things.
-constexpr std::size_t kMaximumShards = 32;
-constexpr std::size_t kMostShardsUnasked = 8;
 constexpr std::size_t kLeastMemory = 8 * 1024 * 1024;
 constexpr std::uint64_t kMuch = std::uint64_t{1} << 50;  // Bytes.
 
@@ -177,9 +174,9 @@ Verdict ReadCommandLine(int argc, char** argv, CommandLine& into) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
       ->type_name("LEVEL")
       ->capture_default_str();
-  into.broker.shards = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostShardsUnasked);
   app.add_option("--shards", into.broker.shards,
-                 "Threads that share the clients. Else one for each core, up to 8; each keeps all retained messages")
+                 "Threads that share the clients; each keeps all retained messages. See docs/broker.md before you take "
+                 "more than 1")
       ->check(Between(1, kMaximumShards))
       ->type_name("N")
       ->capture_default_str();

@@ -72,8 +72,9 @@ class Broker {
   //
   // Waits for the executor. Called on it, or for an io_context by the thread that
   // runs it, also between two runs or after the last, it does its work itself. A
-  // strand that nobody runs any more would be waited for in vain. Not from inside an
-  // Authenticator or LogSink of this broker, nor may the broker be destroyed there.
+  // strand that nobody runs any more would be waited for in vain. Not on a thread of the
+  // broker's own, so not from inside an Authenticator or LogSink of it, nor may the broker
+  // be destroyed there.
   void Stop();
 
   BrokerStatistics statistics() const;
@@ -84,7 +85,8 @@ class Broker {
   std::size_t subscription_count(std::string_view topic_filter) const;
 
   // Of the first shard, if there are several. Of a thread of its own it is valid as long as
-  // the broker, and best for posting: for sockets and timers on it Asio starts a thread.
+  // the broker, and best for posting: for sockets and timers on it Asio starts a thread. No
+  // other broker can run there.
   asio::any_io_executor executor() const;
 
  private:

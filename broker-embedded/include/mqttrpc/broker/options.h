@@ -15,12 +15,16 @@
 
 namespace mqttrpc::broker {
 
+// Of one broker.
+inline constexpr std::size_t kMaximumShards = 32;
+
 struct BrokerOptions {
   BrokerOptions() = default;  // Not an aggregate: docs/decisions/0006-coroutine-rules.md.
 
-  // How many shards serve the clients, 1-32; which one is decided by the client id. More
-  // than one costs something for each message between two of them, and each keeps all
-  // retained messages (docs/broker.md). Broker() says which threads they run on.
+  // How many shards serve the clients, 1-kMaximumShards; which one is decided by the client
+  // id. More than one costs something for each message between two of them, each keeps all
+  // retained messages, and not all limits hold against clients that mean harm
+  // (docs/broker.md). Broker() says which threads they run on.
   std::size_t shards = 1;
 
   // Open connections; more are answered 0x97 and closed.
