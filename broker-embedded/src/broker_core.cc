@@ -21,7 +21,7 @@ std::string Quoted(std::string_view text) {
 BrokerCore::BrokerCore(const BrokerOptions& options_in)
     : options(options_in),
       budget(options_in.maximum_total_queued_bytes, std::max<std::size_t>(options_in.shards, 1)),
-      unfinished(budget),
+      unfinished(budget, options_in.maximum_packet_size),
       outboxes(Outbox::Limits(options_in.maximum_queued_messages, options_in.maximum_queued_bytes,
                               options_in.maximum_in_flight),
                budget, counters),

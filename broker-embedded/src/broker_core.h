@@ -72,6 +72,17 @@ struct BrokerCore {
     return OfAll([counter](const Counters& each) { return (each.*counter).value(); });
   }
 
+  // What subscriptions take, and what is known of other shards'.
+  std::size_t SubscriptionBytes() const {
+    const SubscriptionTree& subscriptions = router.subscriptions();
+    return subscriptions.bytes() + subscriptions.bytes_elsewhere();
+  }
+  std::size_t SubscriptionBytesOfAll() const {
+    return SubscriptionBytes() + (neighbours == nullptr ? 0 : neighbours->Sum([](const Counters& each) {
+             return each.subscription_memory.value();
+           }));
+  }
+
   // Queues what waits in the session's retained_scans(), as far as it has room and the
   // turn has work left. Returns whether more could follow in the next turn.
   bool DeliverRetained(Session& session, mqtt::TimePoint at);

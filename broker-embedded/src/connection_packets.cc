@@ -46,10 +46,9 @@ ReasonCode ServerConnection::AddSubscription(const mqtt::SubscribeEntry& entry, 
                                              bool& is_new) {
   if (entry.topic_filter.size() > core_.options.maximum_topic_bytes) return ReasonCode::kTopicFilterInvalid;
   is_new = !core_.router.subscriptions().Has(*session_, entry.topic_filter);
-  if (is_new &&
-      (session_->subscription_count() >= core_.options.maximum_subscriptions ||
-       session_->subscription_bytes() >= core_.options.maximum_subscription_bytes ||
-       core_.budget.RefusesSubscription(core_.router.subscriptions().bytes(), session_->subscription_bytes()))) {
+  if (is_new && (session_->subscription_count() >= core_.options.maximum_subscriptions ||
+                 session_->subscription_bytes() >= core_.options.maximum_subscription_bytes ||
+                 core_.budget.RefusesSubscription(core_.SubscriptionBytesOfAll(), session_->subscription_bytes()))) {
     return ReasonCode::kQuotaExceeded;
   }
   SubscriptionOptions options;
@@ -64,6 +63,7 @@ ReasonCode ServerConnection::AddSubscription(const mqtt::SubscribeEntry& entry, 
 
 absl::Status ServerConnection::OnPacket(const mqtt::Subscribe& subscribe, mqtt::TimePoint now) {
   const auto identifier = subscribe.properties.Get(property::kSubscriptionIdentifier).value_or(0);
+  if (core_.neighbours != nullptr) core_.neighbours->CatchUp();
   mqtt::SubAck ack;
   ack.packet_id = subscribe.packet_id;  // MQTT-3.8.4-2
   ack.reason_codes.reserve(subscribe.entries.size());

@@ -43,12 +43,14 @@ constexpr std::string_view NameOf(DropReason reason) {
 }
 
 struct Counters {
+  Counter streams;  // Accepted as connections or not yet.
   Counter connections;
   Counter sessions;
   Counter subscriptions;
   Counter retained_messages;
   Counter memory_used;
-  Counter memory_kept;  // Of it, what does not just arrive.
+  Counter memory_kept;          // Of it, what does not just arrive.
+  Counter subscription_memory;  // Of that.
   Counter messages_received;
   Counter messages_sent;
   Counter bytes_received;

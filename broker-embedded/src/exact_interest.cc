@@ -4,7 +4,7 @@ namespace mqttrpc::broker {
 
 void ExactInterest::Add(std::size_t shard, std::size_t hash) {
   const auto [found, is_new] = shards_.try_emplace(hash, 0);
-  if (is_new) Charge(1);
+  if (is_new && budget_ != nullptr) budget_->Take(kCostOfEntry);
   if ((found->second & SetOf(shard)) != 0) {
     ++more_[{hash, shard}];
   } else {
@@ -22,7 +22,7 @@ void ExactInterest::Remove(std::size_t shard, std::size_t hash) {
   found->second &= ~SetOf(shard);
   if (found->second != 0) return;
   shards_.erase(found);
-  Charge(static_cast<std::size_t>(-1));
+  if (budget_ != nullptr) budget_->Give(kCostOfEntry);
 }
 
 }  // namespace mqttrpc::broker

@@ -19,7 +19,9 @@ class ExactInterest {
  public:
   // Charges `budget`, which may be null.
   explicit ExactInterest(MemoryBudget* budget) : budget_(budget) {}
-  ~ExactInterest() { Charge(-shards_.size()); }
+  ~ExactInterest() {
+    if (budget_ != nullptr) budget_->Give(bytes());
+  }
   ExactInterest(const ExactInterest&) = delete;
   ExactInterest& operator=(const ExactInterest&) = delete;
 
@@ -34,13 +36,10 @@ class ExactInterest {
   }
 
   std::size_t size() const { return shards_.size(); }
+  std::size_t bytes() const { return shards_.size() * kCostOfEntry; }  // About.
 
  private:
-  // Unsigned arithmetic: a negative number gives back.
-  void Charge(std::size_t entries) {
-    constexpr std::size_t kCostOfEntry = 32;  // In a hash map that is not full, about.
-    if (budget_ != nullptr) budget_->Take(entries * kCostOfEntry);
-  }
+  static constexpr std::size_t kCostOfEntry = 32;  // In a hash map that is not full, about.
 
   MemoryBudget* const budget_;
   absl::flat_hash_map<std::size_t, ShardSet> shards_;  // By hash.

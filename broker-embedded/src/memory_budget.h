@@ -42,14 +42,17 @@ class MemoryBudget {
     arriving_ -= bytes;
   }
 
-  // What other shards keep, and what is on its way between shards.
-  void set_elsewhere(std::size_t bytes) { elsewhere_ = bytes; }
+  // What other shards keep, with what is on its way between shards; and what arrives there.
+  void set_elsewhere(std::size_t kept, std::size_t arriving) {
+    elsewhere_ = kept;
+    arriving_elsewhere_ = arriving;
+  }
 
   std::size_t used() const { return used_; }  // Here.
   std::size_t kept_here() const { return used_ - arriving_; }
   std::size_t limit() const { return limit_; }
   std::size_t part() const { return part_; }  // Of the limit; of one shard: all.
-  bool exhausted() const { return used_ + elsewhere_ >= limit_; }
+  bool exhausted() const { return used_ + elsewhere_ + arriving_elsewhere_ >= limit_; }
   bool tight() const { return kept() >= limit_ - limit_ / 4; }
   bool relaxed() const { return kept() <= limit_ / 2; }
 
@@ -66,7 +69,7 @@ class MemoryBudget {
   // Whether one more subscription must be refused, to one whose take `held` of the
   // `all` that there are: they must leave room for messages, and for other clients'.
   bool RefusesSubscription(std::size_t all, std::size_t held) const {
-    return all >= part_ / 2 || (all >= part_ / 4 && held >= kSmallHolding) || RefusesLasting(held);
+    return all >= limit_ / 2 || (all >= limit_ / 4 && held >= kSmallHolding) || RefusesLasting(held);
   }
 
   // What one client that takes nothing at the moment may hold: a share of what is
@@ -88,6 +91,7 @@ class MemoryBudget {
   const std::size_t limit_;
   const std::size_t part_;
   std::size_t elsewhere_ = 0;
+  std::size_t arriving_elsewhere_ = 0;
   std::size_t used_ = 0;
   std::size_t arriving_ = 0;  // Of it.
   mqtt::SpareBlocks spares_;

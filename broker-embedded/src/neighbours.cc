@@ -1,20 +1,26 @@
 #include "neighbours.h"
 
+#include <algorithm>
 #include <mutex>
 #include <string>
-#include <variant>
+#include <utility>
 
 #include "broker_core.h"
 
 namespace mqttrpc::broker {
 
 Neighbours::Neighbours(BrokerCore& core, PostOffice& office, std::size_t index, std::function<void()> on_outgoing)
-    : core_(core), office_(office), index_(index), on_outgoing_(std::move(on_outgoing)), outgoing_(office.shards()) {
+    : core_(core),
+      office_(office),
+      index_(index),
+      on_outgoing_(std::move(on_outgoing)),
+      outgoing_(office.shards()),
+      groups_there_(office.shards()) {
   office_.set_counters(index_, core.counters);
+  office_.box(index_).set_most_bytes(core.budget.part() / 16);
   core.router.set_outlet(this);
-  core.router.subscriptions().set_on_interest([this](std::string_view topic_filter, bool begins) {
-    AddForAll(InterestMail(std::string(topic_filter), begins));
-  });
+  core.router.subscriptions().set_on_interest(
+      [this](std::string_view topic_filter, bool begins) { AddForAll(News::OfInterest(topic_filter, begins)); });
 }
 
 template <typename Visit>
@@ -24,128 +30,189 @@ void Neighbours::ForEachOther(Visit visit) const {
   }
 }
 
-template <typename What>
-void Neighbours::Add(std::size_t shard, What what) {
-  if (closed_) return;
-  outgoing_[shard].mails.emplace_back(index_, std::move(what));
+std::size_t Neighbours::HomeOf(std::string_view client_id) const {
+  return client_id.empty() ? core_.options.environment.random->Next() % office_.shards() : office_.HomeOf(client_id);
+}
+
+void Neighbours::OnOutgoing() {
   if (!std::exchange(told_of_outgoing_, true)) on_outgoing_();
 }
 
-template <typename What>
-void Neighbours::AddForAll(const What& what) {
-  ForEachOther([&](std::size_t shard) { Add(shard, what); });
+// Who sends it pays for what it seems to cost there, so that a turn does not send more than
+// another can handle; not less than that of a modest number, for what it costs may change.
+void Neighbours::Add(std::size_t shard, ForwardedMessage message) {
+  constexpr std::size_t kLeastWork = 8;
+  if (closed_) return;
+  core_.work += std::max(kLeastWork, office_.box(shard).work_per_message());
+  outgoing_[shard].messages.push_back(std::move(message));
+  OnOutgoing();
 }
 
-void Neighbours::Send(std::size_t shard, const MessageRef& message) { Add(shard, MessageMail(message)); }
+void Neighbours::AddForAll(News news) {
+  if (closed_) return;
+  news.from = index_;
+  ForEachOther([&](std::size_t shard) { outgoing_[shard].news.push_back(news); });
+  OnOutgoing();
+}
 
-void Neighbours::SendToGroup(std::size_t shard, const MessageRef& message, const ShareGroup& group) {
-  Add(shard, GroupMessageMail(message, group.topic_filter()));
+void Neighbours::Send(std::size_t shard, const MessageRef& message) { Add(shard, ForwardedMessage(message)); }
+
+void Neighbours::SendToGroup(const ShareGroup::Elsewhere& members, const MessageRef& message, bool passed_on) {
+  ForwardedMessage forwarded(message);
+  forwarded.group = members.group;
+  forwarded.passed_on = passed_on;
+  Add(members.shard, std::move(forwarded));
 }
 
 void Neighbours::OnGroupChanged(ShareGroup& group) {
   if (std::exchange(group.changed, true)) return;
   changed_groups_.push_back(group.id());
-  if (!std::exchange(told_of_outgoing_, true)) on_outgoing_();
+  OnOutgoing();
 }
 
 void Neighbours::OnGroupEnd(const ShareGroup& group) {
-  if (group.told.members != 0) AddForAll(GroupStateMail(group.topic_filter(), GroupState()));
+  if (group.told.members != 0) AddForAll(News::OfGroup(group.id(), "", GroupState()));
 }
 
 void Neighbours::EndTurn() {
   TellGroups();
-  Post();
-  LookAtMemory();
+  told_of_outgoing_ = false;
+  ForEachOther([this](std::size_t shard) {
+    MakeReady(outgoing_[shard]);
+    Post(shard);
+  });
+  LookAround();
   in_turn_ = false;
 }
 
 // What the others keep, and what is on its way to anyone, counts here too.
-void Neighbours::LookAtMemory() {
-  std::size_t elsewhere = office_.box(index_).bytes();
+void Neighbours::LookAround() {
+  std::size_t kept = office_.box(index_).bytes();
+  std::size_t used = kept;
+  crowded_ = false;
   ForEachOther([&](std::size_t shard) {
-    elsewhere += office_.counters(shard).memory_kept.value() + office_.box(shard).bytes();
+    const Mailbox& box = office_.box(shard);
+    const Counters& counters = office_.counters(shard);
+    kept += counters.memory_kept.value() + box.bytes();
+    used += std::max(counters.memory_used.value(), counters.memory_kept.value()) + box.bytes();
+    crowded_ = crowded_ || box.crowded();
   });
-  core_.budget.set_elsewhere(elsewhere);
+  core_.budget.set_elsewhere(kept, used - kept);
 }
 
+bool Neighbours::WaitForRoom() {
+  crowded_ = false;
+  ForEachOther([this](std::size_t shard) { crowded_ = office_.box(shard).WakeWhenRoomy(index_) || crowded_; });
+  return crowded_;
+}
+
+// The filter goes with the first that they hear of the group.
 void Neighbours::TellGroups() {
   for (const ShareGroupId id : changed_groups_) {
     ShareGroup* const group = core_.router.subscriptions().FindGroup(id);
     if (group == nullptr) continue;
     group->changed = false;
     core_.work += group->members().size();
-    if (core_.router.UpdateTold(*group)) AddForAll(GroupStateMail(group->topic_filter(), group->told));
+    const bool known = group->told.members != 0;
+    if (core_.router.UpdateTold(*group)) {
+      AddForAll(News::OfGroup(id, known ? std::string_view() : group->topic_filter(), group->told));
+    }
   }
   changed_groups_.clear();
 }
 
-void Neighbours::Post() {
-  told_of_outgoing_ = false;
-  ForEachOther([this](std::size_t shard) { PostTo(shard); });
+// A message that nobody here needs any more goes itself, else a copy of it.
+void Neighbours::MakeReady(MailBatch& batch) {
+  for (ForwardedMessage& each : batch.messages) each.message = SharedMessage::ForShard(std::move(each.message));
 }
 
-// A message that nobody here needs any more goes itself, else a copy of it.
-void Neighbours::PostTo(std::size_t shard) {
-  MailBatch& batch = outgoing_[shard];
-  for (Mail& mail : batch.mails) {
-    MessageRef* const message = mail.message();
-    if (message == nullptr) continue;
-    *message = SharedMessage::ForShard(std::move(*message));
-    batch.bytes += (*message)->block_bytes();
-  }
-  office_.box(shard).Post(batch);
-}
+void Neighbours::Post(std::size_t shard) { office_.box(shard).Post(outgoing_[shard]); }
 
 void Neighbours::Broadcast(const MessageRef& message) {
-  std::vector<Mail> before = std::move(taken_);
+  ForEachOther([&](std::size_t shard) {
+    Send(shard, message);
+    MakeReady(outgoing_[shard]);  // With what comes before it.
+  });
   {
     const std::lock_guard lock(office_.retained_order());
-    ForEachOther([&](std::size_t shard) {
-      Send(shard, message);
-      PostTo(shard);  // With what comes before it.
-    });
-    office_.box(index_).Take(before);
+    ForEachOther([&](std::size_t shard) { Post(shard); });
+    office_.box(index_).Take(taken_);
   }
-  Handle(before);
-  taken_ = std::move(before);
+  HandleNews();
+  CatchUp();
+}
+
+void Neighbours::CatchUp() {
+  if (!behind()) return;
+  const std::size_t before = core_.work;
+  HandleMessages(kAll);
+  core_.work = before;
 }
 
 void Neighbours::TakeMail() {
-  std::vector<Mail> mails = std::move(taken_);
-  office_.box(index_).Take(mails);
-  Handle(mails);
-  taken_ = std::move(mails);
-}
-
-void Neighbours::Handle(std::vector<Mail>& mails) {
-  for (Mail& mail : mails) {
-    std::visit([&](auto& what) { Handle(mail.from, what); }, mail.what);
+  auto& messages = taken_.messages;
+  if (next_message_ > messages.size() / 2) {  // Moves each message once, on average, while we are behind.
+    messages.erase(messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(std::exchange(next_message_, 0)));
   }
-  mails.clear();
+  office_.box(index_).Take(taken_);
+  HandleNews();
 }
 
-void Neighbours::Handle(std::size_t, MessageMail& mail) {
-  SharedMessage::Charge(mail.message, core_.budget);
-  core_.TakeForwarded(mail.message);
+void Neighbours::HandleNews() {
+  std::size_t bytes = 0;
+  for (const News& news : taken_.news) {
+    Handle(news);
+    bytes += news.bytes();
+  }
+  core_.work += taken_.news.size();
+  Empty(taken_.news);
+  OnHandled(bytes, 0, 0);
 }
 
-void Neighbours::Handle(std::size_t, GroupMessageMail& mail) {
-  SharedMessage::Charge(mail.message, core_.budget);
-  core_.work += core_.router.RouteToGroup(mail.message, mail.topic_filter);
+void Neighbours::HandleMessages(Most most) {
+  const std::size_t work = core_.work;
+  const std::size_t first = next_message_;
+  std::size_t bytes = 0;
+  while (behind() && (most == kAll || core_.work < BrokerCore::kWorkPerTurn)) {
+    const ForwardedMessage message = std::move(taken_.messages[next_message_++]);
+    bytes += message.bytes();
+    Handle(message);
+  }
+  const std::size_t handled = next_message_ - first;
+  if (!behind()) {
+    Empty(taken_.messages);
+    next_message_ = 0;
+  }
+  OnHandled(bytes, handled, core_.work - work);
 }
 
-void Neighbours::Handle(std::size_t from, InterestMail& mail) {
-  ++core_.work;
-  if (mail.begins) {
-    core_.router.subscriptions().AddShard(from, mail.topic_filter);
+void Neighbours::OnHandled(std::size_t bytes, std::size_t messages, std::size_t work) {
+  const ShardSet wait = office_.box(index_).OnHandled(bytes, messages, work);
+  ForEachShard(wait, [this](std::size_t shard) { office_.box(shard).Wake(); });
+}
+
+void Neighbours::Handle(const ForwardedMessage& message) {
+  SharedMessage::Charge(message.message, core_.budget);
+  if (message.group == 0) {
+    core_.TakeForwarded(message.message);
   } else {
-    core_.router.subscriptions().RemoveShard(from, mail.topic_filter);
+    core_.work += core_.router.RouteToGroup(message.message, message.group, message.passed_on);
   }
 }
 
-void Neighbours::Handle(std::size_t from, GroupStateMail& mail) {
-  ++core_.work;
-  core_.router.OnGroupState(from, mail.topic_filter, mail.state);
+void Neighbours::Handle(const News& news) {
+  SubscriptionTree& subscriptions = core_.router.subscriptions();
+  if (news.group == 0) {
+    if (news.begins) return subscriptions.AddShard(news.from, news.topic_filter);
+    return subscriptions.RemoveShard(news.from, news.topic_filter);
+  }
+  auto& groups = groups_there_[news.from];
+  if (!news.topic_filter.empty()) groups[news.group] = subscriptions.OpenGroup(news.topic_filter).id();
+  const auto found = groups.find(news.group);
+  if (found == groups.end()) return;
+  ShareGroup& group = *subscriptions.FindGroup(found->second);  // As long as we know of its members there.
+  core_.router.OnGroupState(group, news.from, news.group, news.state);
+  if (news.state.members == 0) groups.erase(news.group);
 }
 
 std::uint64_t Neighbours::Sum(absl::FunctionRef<std::uint64_t(const Counters&)> figure) const {

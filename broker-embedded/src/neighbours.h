@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/functional/function_ref.h>
 
 #include "router.h"
@@ -21,7 +22,9 @@ struct BrokerCore;
 // a broker of many shards look like one (docs/decisions/0014-several-shards.md):
 //
 // - What a turn has to tell is posted before the turn writes to a client: EndTurn().
-// - Before it handles what a client has sent, a shard handles its mail: Receive().
+// - Before it handles what a client has sent, a shard handles its mail: Receive(). Of
+//   messages only a turn's work, but all of them before SUBSCRIBE and retained messages,
+//   where it would show: CatchUp().
 //
 // So whatever a client does because of something it was told comes after what we told the
 // others before we told it. No I/O, one shard's thread.
@@ -31,19 +34,29 @@ class Neighbours final : public ShardOutlet {
   Neighbours(BrokerCore& core, PostOffice& office, std::size_t index, std::function<void()> on_outgoing);
 
   std::size_t index() const override { return index_; }
-  // Where a client's session is. Of one without a client id: each shard in turn.
-  std::size_t HomeOf(std::string_view client_id) {
-    return client_id.empty() ? next_home_++ % office_.shards() : office_.HomeOf(client_id);
-  }
+  // Where a client's session is. Of one without a client id: anywhere.
+  std::size_t HomeOf(std::string_view client_id) const;
   bool IsHome(std::string_view client_id) const { return office_.HomeOf(client_id) == index_; }
   PostOffice& office() { return office_; }
 
   void EndTurn();
   void Receive() {
-    if (!std::exchange(in_turn_, true)) LookAtMemory();
+    if (!std::exchange(in_turn_, true)) LookAround();
     if (!office_.box(index_).empty()) TakeMail();
+    if (behind()) HandleMessages(kTurn);
   }
   bool has_outgoing() const { return told_of_outgoing_; }
+
+  // Whether messages wait that a turn's work was not enough for; Receive() goes on.
+  bool behind() const { return next_message_ < taken_.messages.size(); }
+  // Handles them all, on nobody's account.
+  void CatchUp();
+
+  // Whether another shard has so much to do that who sends it much should wait. Looked at
+  // at both ends of a turn.
+  bool crowded() const { return crowded_; }
+  // The same now; then our turn comes when it is not any more.
+  bool WaitForRoom();
 
   // `message` is retained, and is about to be kept and routed here. Tells all others now,
   // and handles the mail that came before it: all keep them in the same order.
@@ -57,27 +70,28 @@ class Neighbours final : public ShardOutlet {
 
   // ShardOutlet:
   void Send(std::size_t shard, const MessageRef& message) override;
-  void SendToGroup(std::size_t shard, const MessageRef& message, const ShareGroup& group) override;
+  void SendToGroup(const ShareGroup::Elsewhere& members, const MessageRef& message, bool passed_on) override;
   void OnGroupChanged(ShareGroup& group) override;
   void OnGroupEnd(const ShareGroup& group) override;
 
  private:
-  template <typename What>
-  void Add(std::size_t shard, What what);
-  template <typename What>
-  void AddForAll(const What& what);
+  enum Most { kTurn, kAll };
+
+  void Add(std::size_t shard, ForwardedMessage message);
+  void AddForAll(News news);
+  void OnOutgoing();
   template <typename Visit>
   void ForEachOther(Visit visit) const;
-  void Post();
-  void PostTo(std::size_t shard);
+  void MakeReady(MailBatch& batch);
+  void Post(std::size_t shard);
   void TakeMail();
-  void Handle(std::vector<Mail>& mails);
-  void Handle(std::size_t from, MessageMail& mail);
-  void Handle(std::size_t from, GroupMessageMail& mail);
-  void Handle(std::size_t from, InterestMail& mail);
-  void Handle(std::size_t from, GroupStateMail& mail);
+  void HandleNews();
+  void HandleMessages(Most most);
+  void Handle(const News& news);
+  void Handle(const ForwardedMessage& message);
+  void OnHandled(std::size_t bytes, std::size_t messages, std::size_t work);
   void TellGroups();
-  void LookAtMemory();
+  void LookAround();
 
   BrokerCore& core_;
   PostOffice& office_;
@@ -85,10 +99,12 @@ class Neighbours final : public ShardOutlet {
   const std::function<void()> on_outgoing_;
   std::vector<MailBatch> outgoing_;  // By shard.
   std::vector<ShareGroupId> changed_groups_;
-  std::size_t next_home_ = 0;
-  std::vector<Mail> taken_;  // Empty; keeps its memory.
+  std::vector<absl::flat_hash_map<ShareGroupId, ShareGroupId>> groups_there_;  // By shard: ours by theirs.
+  MailBatch taken_;
+  std::size_t next_message_ = 0;  // Of `taken_`; those before it are handled.
   bool in_turn_ = false;
   bool told_of_outgoing_ = false;
+  bool crowded_ = false;
   bool closed_ = false;
 };
 

@@ -94,13 +94,13 @@ void Router::RouteTo(ShareGroup& group) {
   result_.work += group.members().size();
   // Behind those that wait already, but for QoS 0, which waits for nobody.
   if (group.backlog().empty() || !NeedsRoom(**message_)) {
-    ShareGroup::Elsewhere* const next = group.NextElsewhere(NeedsRoom(**message_));
+    ShareGroup::Elsewhere* const next = budget_.exhausted() ? nullptr : group.NextElsewhere(NeedsRoom(**message_));
     if (const Subscription* chosen = next == nullptr ? Choose(group, *message_) : nullptr) {
       copies_.emplace_back(static_cast<RouteTarget&>(*chosen->subscriber), DeliveryFor(*message_, *chosen));
       return Changed(group);
     }
-    if (next != nullptr || SendOn(group, *message_)) {
-      if (next != nullptr) SendOn(*next, group, *message_);
+    if (next != nullptr || SendOn(group, *message_, false)) {
+      if (next != nullptr) SendTo(*next, *message_, false);
       ++result_.matched;
       return;
     }
@@ -112,21 +112,23 @@ void Router::RouteTo(ShareGroup& group) {
   }
 }
 
-// To another shard with members that can take it; false if there is none.
-bool Router::SendOn(ShareGroup& group, const MessageRef& message) {
-  ShareGroup::Elsewhere* const elsewhere = group.AnyElsewhere(NeedsRoom(*message));
-  if (elsewhere == nullptr) return false;
-  SendOn(*elsewhere, group, message);
+// To another shard with members that can take it; false if there is none, or no memory for
+// what is on its way.
+bool Router::SendOn(ShareGroup& group, const MessageRef& message, bool passed_on) {
+  if (budget_.exhausted()) return false;
+  ShareGroup::Elsewhere* const members = group.AnyElsewhere(NeedsRoom(*message));
+  if (members == nullptr) return false;
+  SendTo(*members, message, passed_on);
   return true;
 }
 
-void Router::SendOn(ShareGroup::Elsewhere& elsewhere, const ShareGroup& group, const MessageRef& message) {
-  if (elsewhere.state.room > 0) --elsewhere.state.room;  // Until it tells of more.
-  outlet_->SendToGroup(elsewhere.shard, message, group);
+void Router::SendTo(ShareGroup::Elsewhere& members, const MessageRef& message, bool passed_on) {
+  if (members.state.room > 0) --members.state.room;  // Until it tells of more.
+  outlet_->SendToGroup(members, message, passed_on);
 }
 
-std::size_t Router::RouteToGroup(const MessageRef& message, std::string_view shared_filter) {
-  ShareGroup* const group = tree_.FindGroup(shared_filter);
+std::size_t Router::RouteToGroup(const MessageRef& message, ShareGroupId id, bool passed_on) {
+  ShareGroup* const group = tree_.FindGroup(id);
   if (group == nullptr) {
     counters_.Dropped(DropReason::kNoReceiver).Add();
     return 1;
@@ -139,19 +141,20 @@ std::size_t Router::RouteToGroup(const MessageRef& message, std::string_view sha
       static_cast<RouteTarget&>(*chosen->subscriber).Deliver(DeliveryFor(message, *chosen));
       return work;
     }
-    if (SendOn(*group, message)) return work;
+    if (!passed_on && SendOn(*group, message, true)) return work;
   }
   if (const auto reason = Hold(*group, message)) counters_.Dropped(*reason).Add();
   return work;
 }
 
-void Router::OnGroupState(std::size_t shard, std::string_view shared_filter, const GroupState& state) {
-  ShareGroup& group = tree_.OpenGroup(shared_filter);
-  group.SetElsewhere(shard, state);
+void Router::OnGroupState(ShareGroup& group, std::size_t shard, ShareGroupId group_there, const GroupState& state) {
+  tree_.SetElsewhere(group, shard, group_there, state);
   Drain(group);
   tree_.CloseGroup(group);
 }
 
+// Who holds messages can take no others: told so, nobody sends it one more, and two that
+// hold some do not send them to and fro.
 bool Router::UpdateTold(ShareGroup& group) {
   GroupState state;
   state.members = static_cast<std::uint32_t>(group.members().size());
@@ -162,6 +165,7 @@ bool Router::UpdateTold(ShareGroup& group) {
     state.room = static_cast<std::uint32_t>(std::min(kEnoughRoom, state.room + target.Room()));
     if (state.keeps && state.listening >= kEnoughMembers && state.room == kEnoughRoom) break;
   }
+  if (!group.backlog().empty()) state.room = 0;
   const GroupState& told = group.told;
   const bool used_up = state.room > 0 && group.received > 0 && group.received >= told.room / 2;
   const bool same = (state.members == 0) == (told.members == 0) && state.listening == told.listening &&
@@ -198,14 +202,17 @@ std::optional<DropReason> Router::Hold(ShareGroup& group, const MessageRef& mess
   if (message->qos() == mqtt::QoS::kAtMostOnce || !KeepsMessages(group)) return DropReason::kNoReceiver;
   if (budget_.exhausted()) return DropReason::kMemory;
   const auto reason = NoRoom(group.backlog().size(), group.backlog_bytes(), ShareGroup::BytesOf(*message), true);
-  if (!reason) group.Hold(message);
-  return reason;
+  if (reason) return reason;
+  group.Hold(message);
+  Changed(group);
+  return std::nullopt;
 }
 
 void Router::Drain(ShareGroup& group) {
+  if (!group.backlog().empty()) Changed(group);
   for (Round round(group); !group.backlog().empty();) {
     const Subscription* chosen = round.Next(group.backlog().front());
-    if (chosen == nullptr && !SendOn(group, group.backlog().front())) return;
+    if (chosen == nullptr && !SendOn(group, group.backlog().front(), true)) return;
     const MessageRef message = group.Take();
     if (chosen != nullptr) static_cast<RouteTarget&>(*chosen->subscriber).DeliverHeld(DeliveryFor(message, *chosen));
   }
@@ -244,7 +251,7 @@ void Router::GiveBack(ShareGroup& group, std::vector<MessageRef> messages) {
       lasting.push_back(std::move(message));
     } else if (const Subscription* chosen = round.Next(message)) {
       static_cast<RouteTarget&>(*chosen->subscriber).DeliverHeld(DeliveryFor(message, *chosen));
-    } else if (!SendOn(group, message)) {
+    } else if (!SendOn(group, message, true)) {
       counters_.Dropped(DropReason::kDisconnected).Add();
     }
   }

@@ -103,20 +103,16 @@ bool Shard::Add(std::shared_ptr<Listener> listener) {
 void Shard::FlushAfterRounds() {
   if (poller_ == nullptr) return;
   // Weak: sockets that linger keep the poller, and outlive us.
-  poller_->set_on_round([weak = weak_from_this()] {
+  if (flushes_after_rounds_) return;
+  flushes_after_rounds_ = poller_->set_on_round([weak = weak_from_this()] {
     if (const auto shard = weak.lock()) shard->Flush();
   });
-}
-
-// Those of the other shards that were accepted count too.
-std::size_t Shard::LinksOfAll() const {
-  return links_.size() + core_.OfAll(&Counters::connections) - core_.sessions.connected();
 }
 
 // Null if there is no room.
 Link* Shard::AddLink(std::unique_ptr<mqtt::Transport> transport) {
   if (stopped()) return nullptr;
-  if (LinksOfAll() >= MaximumLinks(core_.options) && !MakeRoom()) {
+  if (core_.OfAll(&Counters::streams) >= MaximumLinks(core_.options) && !MakeRoom()) {
     core_.counters.connections_refused.Add();
     core_.Log(LogLevel::kWarning, "event=refused peer=", transport->peer(), " reason=\"too many connections\"");
     return nullptr;
@@ -124,6 +120,7 @@ Link* Shard::AddLink(std::unique_ptr<mqtt::Transport> transport) {
   auto& link = links_.emplace_back(std::make_unique<Link>(static_cast<LinkHost&>(*this), core_, std::move(transport)));
   link->index = static_cast<std::uint32_t>(links_.size() - 1);
   link->serial = ++last_link_;
+  core_.counters.streams.Set(links_.size());
   link->Start();
   Schedule(*link);
   ArmTimer();
@@ -147,11 +144,13 @@ void Shard::Remove(Link& link) {
   deadlines_.Cancel(link);
   if (link.paused) std::erase(paused_, &link);
   if (link.patient) std::erase(patient_, &link);
+  if (link.held) std::erase(held_, &link);
   LeaveQueue(link);
   const std::uint32_t index = link.index;
   std::swap(links_[index], links_.back());
   links_[index]->index = index;
   links_.pop_back();
+  core_.counters.streams.Set(links_.size());
 }
 
 void Shard::OnAwake(Link& link) {
@@ -160,7 +159,7 @@ void Shard::OnAwake(Link& link) {
 }
 
 void Shard::ScheduleFlush() {
-  const bool comes_anyway = poller_ != nullptr && poller_->in_round();
+  const bool comes_anyway = flushes_after_rounds_ && poller_->in_round();
   if (comes_anyway || flush_posted_ || stopped()) return;
   flush_posted_ = true;
   asio::post(executor_, [self = shared_from_this()] {
@@ -211,12 +210,14 @@ void Shard::Flush() {
   if (core_.neighbours != nullptr && core_.neighbours->has_outgoing()) core_.neighbours->EndTurn();
   CountMemory();
   if (!paused_.empty() && core_.budget.relaxed()) ResumeAll();
+  if (!held_.empty() && !core_.neighbours->WaitForRoom()) ReleaseHeld();
   ArmTimer();
 }
 
 void Shard::CountMemory() {
   core_.counters.memory_used.Set(core_.budget.used());
   core_.counters.memory_kept.Set(core_.budget.kept_here());
+  core_.counters.subscription_memory.Set(core_.SubscriptionBytes());
 }
 
 void Shard::FlushAwake() {
@@ -251,14 +252,20 @@ std::uint64_t Shard::RankOf(const ServerConnection& connection) const {
   return served < BrokerCore::kWorkPerTurn ? 0 : served;
 }
 
+// Back-pressure from another shard: for those who make most of its work.
+bool Shard::MustWait(const Link& link) const {
+  return core_.neighbours != nullptr && core_.neighbours->crowded() && RankOf(link.connection()) > 0;
+}
+
 bool Shard::HasTurn(const Link& link) const {
-  if (core_.work >= BrokerCore::kWorkPerTurn) return false;
+  if (core_.work >= BrokerCore::kWorkPerTurn || MustWait(link)) return false;
   return waiting_.empty() || RankOf(link.connection()) <= waiting_.begin()->first.rank;
 }
 
 // Comes again behind what is ready to run: the others' reads and writes.
 void Shard::OnUnfinished(Link& link) {
-  if (stopped()) return;
+  if (stopped() || link.held) return;
+  if (link.connection().unfinished() && MustWait(link)) return Hold(link);
   const bool waits = link.place.ticket != 0;
   Place place{RankOf(link.connection()), waits ? link.place.ticket : ++last_place_};
   if (!link.connection().unfinished()) place.rank += 4 * BrokerCore::kWorkPerTurn;  // Retained messages are not urgent.
@@ -270,16 +277,35 @@ void Shard::OnUnfinished(Link& link) {
   PostContinue();
 }
 
+void Shard::Hold(Link& link) {
+  LeaveQueue(link);
+  link.held = true;
+  held_.push_back(&link);
+  ScheduleFlush();
+}
+
+void Shard::ReleaseHeld() {
+  for (Link* link : std::exchange(held_, {})) {
+    link->held = false;
+    OnUnfinished(*link);
+  }
+}
+
 void Shard::PostContinue() {
   if (std::exchange(continue_posted_, true)) return;
   asio::post(executor_, [self = shared_from_this()] { self->ContinueTurn(); });
 }
 
-// One that has waited longest goes on too, so that nobody waits for ever while those for
-// whom little was done keep the broker busy.
+// Mail and clients have a turn's work each. One that has waited longest goes on too, so that nobody waits for ever
+// while those for whom little was done keep the broker busy.
 void Shard::ContinueTurn() {
   continue_posted_ = false;
   if (stopped()) return;
+  if (core_.neighbours != nullptr) {
+    core_.work = 0;
+    ReceiveMail();
+    ScheduleFlush();
+  }
   core_.work = 0;
   while (!waiting_.empty() && core_.work < BrokerCore::kWorkPerTurn) ContinueOne(*waiting_.begin()->second);
   core_.work = 0;
@@ -383,6 +409,7 @@ void Shard::StopNow() {
   awake_.clear();
   paused_.clear();
   patient_.clear();
+  held_.clear();
   waiting_.clear();
   by_age_.clear();
   timer_ = nullptr;

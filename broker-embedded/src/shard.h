@@ -78,7 +78,6 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
 
   bool Enter();
   Link* AddLink(std::unique_ptr<mqtt::Transport> transport);
-  std::size_t LinksOfAll() const;
   void ScheduleFlush();
   void OnMail();
   void ReceiveMail();
@@ -100,6 +99,9 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   void ContinueOne(Link& link);
   void LeaveQueue(Link& link);
   bool MakeRoom();
+  bool MustWait(const Link& link) const;
+  void Hold(Link& link);
+  void ReleaseHeld();
   void DisconnectAll();
   void StopTurn(int turns_left, absl::AnyInvocable<void()> done);
 
@@ -121,10 +123,12 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   std::vector<Link*> flushing_;
   std::vector<Link*> paused_;
   std::vector<Link*> patient_;
+  std::vector<Link*> held_;                // Until other shards have less to do.
   std::map<Place, Link*> waiting_;         // For their turn.
   std::map<std::uint64_t, Link*> by_age_;  // The same by their tickets.
   std::uint64_t last_place_ = 0;
   std::vector<std::span<const std::byte>> gather_;
+  bool flushes_after_rounds_ = false;
   bool flush_posted_ = false;
   bool continue_posted_ = false;
   mqtt::DeadlineQueue deadlines_;

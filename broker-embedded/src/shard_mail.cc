@@ -1,42 +1,84 @@
 #include "shard_mail.h"
 
+#include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <string_view>
 
 namespace mqttrpc::broker {
 
+namespace {
+
+// What may wait in a box before those who fill it wait themselves: work for a few
+// milliseconds, in the units of BrokerCore::work, whatever the messages cost.
+constexpr std::size_t kMostWork = 20'000;
+constexpr std::size_t kMostMessages = 500;
+
+// Empties `from`.
+template <typename T>
+void Append(std::vector<T>& from, std::vector<T>& to) {
+  if (to.empty()) {
+    to.swap(from);
+  } else {
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  }
+  Empty(from);
+}
+
+template <typename T>
+std::size_t BytesOf(const std::vector<T>& list) {
+  return std::accumulate(list.begin(), list.end(), std::size_t{0},
+                         [](std::size_t sum, const T& each) { return sum + each.bytes(); });
+}
+
+}  // namespace
+
 void Mailbox::Post(MailBatch& batch) {
-  if (batch.mails.empty()) return;
+  if (batch.news.empty() && batch.messages.empty()) return;
+  bytes_ += BytesOf(batch.news) + BytesOf(batch.messages);
+  messages_ += batch.messages.size();
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
-    if (waiting_.mails.empty()) {
-      waiting_.mails.swap(batch.mails);
-    } else {
-      waiting_.mails.insert(waiting_.mails.end(), std::make_move_iterator(batch.mails.begin()),
-                            std::make_move_iterator(batch.mails.end()));
-    }
-    waiting_.bytes += batch.bytes;
-    bytes_.store(waiting_.bytes, std::memory_order_relaxed);
+    Append(batch.news, waiting_.news);
+    Append(batch.messages, waiting_.messages);
     wake = !filled_.exchange(true, std::memory_order_release);
   }
-  batch.mails.clear();
-  batch.bytes = 0;
-  if (wake && wake_) wake_();
+  if (wake) Wake();
 }
 
-void Mailbox::Take(std::vector<Mail>& mails) {
+void Mailbox::Take(MailBatch& mail) {
   const std::lock_guard lock(mutex_);
-  if (mails.empty()) {
-    mails.swap(waiting_.mails);
-  } else {
-    mails.insert(mails.end(), std::make_move_iterator(waiting_.mails.begin()),
-                 std::make_move_iterator(waiting_.mails.end()));
-  }
-  waiting_.mails.clear();
-  waiting_.bytes = 0;
-  bytes_.store(0, std::memory_order_relaxed);
+  Append(waiting_.news, mail.news);
+  Append(waiting_.messages, mail.messages);
   filled_.store(false, std::memory_order_relaxed);
+}
+
+ShardSet Mailbox::OnHandled(std::size_t bytes, std::size_t messages, std::size_t work) {
+  bytes_ -= bytes;
+  messages_ -= messages;
+  if (messages > 0) {  // Up at once, down slowly.
+    constexpr std::size_t kSlowly = 16;
+    const std::size_t before = work_per_message();
+    work_per_message_.store(std::max(work / messages, before - (before + kSlowly - 1) / kSlowly),
+                            std::memory_order_relaxed);
+  }
+  if (wait_for_room_.load() == 0 || IsOver(2)) return 0;
+  return wait_for_room_.exchange(0);
+}
+
+bool Mailbox::IsOver(std::size_t divisor) const {
+  const std::size_t messages = messages_.load();
+  return messages > kMostMessages / divisor || messages * work_per_message() > kMostWork / divisor ||
+         bytes() > most_bytes_ / divisor;
+}
+
+// The owner looks whom to wake after it has counted, we count after we have said so: one of
+// the two sees the other.
+bool Mailbox::WakeWhenRoomy(std::size_t shard) {
+  if (!crowded()) return false;
+  wait_for_room_ |= SetOf(shard);
+  return crowded();
 }
 
 // FNV-1a, begun with the seed, then mixed: neighbours in a row of names part.

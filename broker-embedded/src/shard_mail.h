@@ -4,91 +4,115 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
-#include <memory>
+#include <limits>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "counters.h"
+#include "shard_set.h"
 #include "share_group.h"
 #include "shared_message.h"
 
 namespace mqttrpc::broker {
 
-// For your subscribers; if retained, to be kept. Once posted, `message` is the receiver's own.
-struct MessageMail {
-  explicit MessageMail(MessageRef message_in) : message(std::move(message_in)) {}
+// For your subscribers; if retained, to be kept. Or for one of your members of a share
+// group. Once posted, `message` is the receiver's own.
+struct ForwardedMessage {
+  ForwardedMessage() = default;
+  explicit ForwardedMessage(MessageRef message_in) : message(std::move(message_in)) {}
+  std::size_t bytes() const { return sizeof(ForwardedMessage) + message->block_bytes(); }
+
   MessageRef message;
+  ShareGroupId group = 0;  // The receiver's; 0: for subscribers.
+  bool passed_on = false;  // It has crossed once already: hold it, if no member can take it.
 };
 
-// For one of your members of a share group.
-struct GroupMessageMail {
-  GroupMessageMail(MessageRef message_in, std::string topic_filter_in)
-      : message(std::move(message_in)), topic_filter(std::move(topic_filter_in)) {}
-  MessageRef message;
-  std::string topic_filter;
-};
+// What somebody on a shard has begun, or no longer wants.
+struct News {
+  // I have my first subscription with a Topic Filter, or no longer one.
+  static News OfInterest(std::string_view topic_filter, bool begins) {
+    News news;
+    news.topic_filter = topic_filter;
+    news.begins = begins;
+    return news;
+  }
+  // What my members of a share group can do. The filter is told when its first member comes.
+  static News OfGroup(ShareGroupId group, std::string_view topic_filter, const GroupState& state) {
+    News news;
+    news.topic_filter = topic_filter;
+    news.group = group;
+    news.state = state;
+    return news;
+  }
+  std::size_t bytes() const { return sizeof(News) + topic_filter.size(); }
 
-// I have my first subscription with a Topic Filter, or no longer one.
-struct InterestMail {
-  InterestMail(std::string topic_filter_in, bool begins_in)
-      : topic_filter(std::move(topic_filter_in)), begins(begins_in) {}
+  std::size_t from = 0;  // The sender.
   std::string topic_filter;
-  bool begins;
-};
-
-// What my members of a share group can do.
-struct GroupStateMail {
-  GroupStateMail(std::string topic_filter_in, const GroupState& state_in)
-      : topic_filter(std::move(topic_filter_in)), state(state_in) {}
-  std::string topic_filter;
+  ShareGroupId group = 0;  // The sender's; 0: it is of interest.
+  bool begins = false;
   GroupState state;
 };
 
-struct Mail {
-  using What = std::variant<MessageMail, GroupMessageMail, InterestMail, GroupStateMail>;
-  Mail(std::size_t from_in, What what_in) : from(from_in), what(std::move(what_in)) {}
-  std::size_t from;  // The sender.
-  What what;
-
-  // That it brings; null: none.
-  MessageRef* message() {
-    if (auto* const mail = std::get_if<MessageMail>(&what)) return &mail->message;
-    auto* const mail = std::get_if<GroupMessageMail>(&what);
-    return mail == nullptr ? nullptr : &mail->message;
-  }
-};
-
-// In one batch, in order.
+// In one batch; each kind in order.
 struct MailBatch {
-  std::vector<Mail> mails;
-  std::size_t bytes = 0;  // Of the messages in it.
+  std::vector<News> news;
+  std::vector<ForwardedMessage> messages;
 };
 
-// Where one shard gets its mail: first in, first out, from all others.
+// Keeps its memory, unless that is much.
+template <typename T>
+void Empty(std::vector<T>& list) {
+  constexpr std::size_t kKeptPlaces = 4'096;
+  list.clear();
+  if (list.capacity() > kKeptPlaces) list.shrink_to_fit();
+}
+
+// Where one shard gets its mail: first in, first out, from all others. What it has taken
+// counts as in it until it is handled.
 class Mailbox {
  public:
+  // Above so many bytes, or too much work, those who fill it should wait.
+  void set_most_bytes(std::size_t most_bytes) { most_bytes_ = most_bytes; }
   // Called by whoever posts to an empty box: the owner is to Take(). Any thread.
   void set_wake(std::function<void()> wake) { wake_ = std::move(wake); }
+  void Wake() const {
+    if (wake_) wake_();
+  }
 
   // Any thread. Takes what is in `batch`.
   void Post(MailBatch& batch);
 
-  // The owner. What has come is appended to `mails`.
-  void Take(std::vector<Mail>& mails);
+  // The owner. What has come is appended to `mail`.
+  void Take(MailBatch& mail);
   bool empty() const { return !filled_.load(std::memory_order_acquire); }
 
-  // Of the messages in it. Any thread.
-  std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+  // The owner has handled so much of what it took; `messages` of them took so much `work`,
+  // in the units of BrokerCore::work. Returns whom to wake; see WakeWhenRoomy().
+  ShardSet OnHandled(std::size_t bytes, std::size_t messages, std::size_t work);
+
+  // Any thread, as for all that follows.
+  std::size_t bytes() const { return bytes_.load(); }
+  // About how much work one more message for the owner makes.
+  std::size_t work_per_message() const { return work_per_message_.load(std::memory_order_relaxed); }
+  bool crowded() const { return IsOver(1); }
+  // Whether it is crowded; then `shard` is woken when only half of that is left.
+  bool WakeWhenRoomy(std::size_t shard);
 
  private:
-  std::function<void()> wake_;  // Set at the beginning.
+  bool IsOver(std::size_t divisor) const;
+
+  std::size_t most_bytes_ = std::numeric_limits<std::size_t>::max();  // Set at the beginning.
+  std::function<void()> wake_;                                        // The same.
   std::mutex mutex_;
   MailBatch waiting_;  // Guarded.
   std::atomic<bool> filled_{false};
   std::atomic<std::size_t> bytes_{0};
+  std::atomic<std::size_t> messages_{0};
+  std::atomic<std::size_t> work_per_message_{1};
+  std::atomic<ShardSet> wait_for_room_{0};
 };
 
 // All that the shards of one broker share. Outlives them.

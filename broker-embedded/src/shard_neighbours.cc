@@ -37,6 +37,7 @@ void Shard::OnMail() {
 void Shard::ReceiveMail() {
   core_.now = Now();
   core_.neighbours->Receive();
+  if (core_.neighbours->behind()) PostContinue();
 }
 
 // The client of `link` belongs to another shard.
@@ -44,6 +45,7 @@ void Shard::OnMoves(Link& link) {
   const auto home = all_[*link.connection().moves_to()].lock();
   if (home == nullptr) return;
   std::string unread = link.connection().TakeUnread();
+  core_.counters.bytes_received.Set(core_.counters.bytes_received.value() - unread.size());  // It is counted there.
   auto stream = link.TakeTransport();
   static_cast<mqtt::MovableTransport&>(*stream).Leave();
   asio::post(home->executor_, [home, moved = std::move(stream), bytes = std::move(unread)]() mutable {

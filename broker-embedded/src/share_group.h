@@ -36,8 +36,8 @@ struct GroupState {
 // of theirs. A message is held by one shard at a time.
 class ShareGroup {
  public:
-  // `topic_filter` is whole. The places of what waits are taken from `budget`, which may be
-  // null.
+  // `topic_filter` is whole. The places of what waits, and what other shards tell, are taken
+  // from `budget`, which may be null.
   ShareGroup(std::string_view topic_filter, ShareGroupId id, std::size_t position, MemoryBudget* budget)
       : topic_filter_(topic_filter), id_(id), position_(position), budget_(budget) {}
   ~ShareGroup() { Charge(-backlog_.size()); }
@@ -51,10 +51,11 @@ class ShareGroup {
   // Members of another shard.
   struct Elsewhere {
     std::size_t shard = 0;
+    ShareGroupId group = 0;  // There.
     GroupState state;
   };
   const std::vector<Elsewhere>& elsewhere() const { return elsewhere_; }
-  void SetElsewhere(std::size_t shard, const GroupState& state) {
+  void SetElsewhere(std::size_t shard, ShareGroupId group, const GroupState& state) {
     const auto found = std::find_if(elsewhere_.begin(), elsewhere_.end(),
                                     [shard](const Elsewhere& each) { return each.shard == shard; });
     if (state.members == 0) {
@@ -62,7 +63,7 @@ class ShareGroup {
     } else if (found != elsewhere_.end()) {
       found->state = state;
     } else {
-      elsewhere_.push_back({shard, state});
+      elsewhere_.push_back({shard, group, state});
     }
   }
 

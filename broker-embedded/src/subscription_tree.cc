@@ -51,10 +51,23 @@ std::size_t SubscriptionTree::CostOf(const Subscription& subscription) const {
   return cost;
 }
 
+// As if the others' members were the only ones. Each shard of them is a place in a list and
+// in a map more.
+std::size_t SubscriptionTree::CostElsewhere(const ShareGroup& group) const {
+  if (group.elsewhere().empty()) return 0;
+  return sizeof(ShareGroup) + 2 * kOverhead + group.topic_filter().size() + CostOf(*group.node_) +
+         group.elsewhere().size() * (sizeof(ShareGroup::Elsewhere) + kOverhead);
+}
+
 // Unsigned arithmetic: a negative number gives back.
 void SubscriptionTree::Charge(Subscriber& subscriber, std::size_t bytes) {
   subscriber.subscription_bytes_ += bytes;
   bytes_ += bytes;
+  if (budget_ != nullptr) budget_->Take(bytes);
+}
+
+void SubscriptionTree::ChargeElsewhere(std::size_t bytes) {
+  bytes_elsewhere_ += bytes;
   if (budget_ != nullptr) budget_->Take(bytes);
 }
 
@@ -238,6 +251,13 @@ ShareGroup& SubscriptionTree::OpenGroup(std::string_view shared_filter) {
   return *group;
 }
 
+void SubscriptionTree::SetElsewhere(ShareGroup& group, std::size_t shard, ShareGroupId group_there,
+                                    const GroupState& state) {
+  const std::size_t before = CostElsewhere(group);
+  group.SetElsewhere(shard, group_there, state);
+  ChargeElsewhere(CostElsewhere(group) - before);
+}
+
 void SubscriptionTree::CloseGroup(ShareGroup& group) {
   if (!group.members_.empty() || !group.elsewhere_.empty()) return;
   if (on_group_end_) on_group_end_(group);
@@ -251,7 +271,7 @@ void SubscriptionTree::CloseGroup(ShareGroup& group) {
 void SubscriptionTree::AddShard(std::size_t shard, std::string_view topic_filter) {
   if (!mqtt::HasWildcard(topic_filter)) return exact_elsewhere_.Add(shard, TextHash()(topic_filter));
   auto& node = static_cast<TreeNode&>(NodeFor(topic_filter));
-  if (node.shards == 0 && budget_ != nullptr) budget_->Take(CostOf(node));
+  if (node.shards == 0) ChargeElsewhere(CostOf(node));
   node.shards |= SetOf(shard);
 }
 
@@ -259,7 +279,7 @@ void SubscriptionTree::RemoveShard(std::size_t shard, std::string_view topic_fil
   if (!mqtt::HasWildcard(topic_filter)) return exact_elsewhere_.Remove(shard, TextHash()(topic_filter));
   auto& node = static_cast<TreeNode&>(NodeFor(topic_filter));
   const ShardSet before = std::exchange(node.shards, node.shards & ~SetOf(shard));
-  if (before != 0 && node.shards == 0 && budget_ != nullptr) budget_->Give(CostOf(node));
+  if (before != 0 && node.shards == 0) ChargeElsewhere(-CostOf(node));
   Prune(&node);
 }
 

@@ -140,9 +140,10 @@ class SubscriptionTree {
   void AddShard(std::size_t shard, std::string_view topic_filter);
   void RemoveShard(std::size_t shard, std::string_view topic_filter);
 
-  // The group, made if there is none: it has members on another shard. Close it when that
-  // has changed, so that it may end.
+  // The group, made if there is none: it has members on another shard. Close it when its
+  // members have changed, so that it may end.
   ShareGroup& OpenGroup(std::string_view shared_filter);
+  void SetElsewhere(ShareGroup& group, std::size_t shard, ShareGroupId group_there, const GroupState& state);
   void CloseGroup(ShareGroup& group);
 
   // Subscriptions with exactly this filter, $share/ included.
@@ -150,7 +151,9 @@ class SubscriptionTree {
 
   std::size_t size() const { return size_; }    // Subscriptions.
   std::size_t bytes() const { return bytes_; }  // What they take, about.
-  std::size_t node_count() const;               // Exact filters and trie nodes, without the root.
+  // The same of what is known of other shards'.
+  std::size_t bytes_elsewhere() const { return bytes_elsewhere_ + exact_elsewhere_.bytes(); }
+  std::size_t node_count() const;  // Exact filters and trie nodes, without the root.
 
  private:
   // What makes a subscription the one that it is.
@@ -180,7 +183,9 @@ class SubscriptionTree {
   std::string FilterOf(const FilterNode& node) const;
   std::size_t CostOf(const FilterNode& node) const;
   std::size_t CostOf(const Subscription& subscription) const;
+  std::size_t CostElsewhere(const ShareGroup& group) const;
   void Charge(Subscriber& subscriber, std::size_t bytes);
+  void ChargeElsewhere(std::size_t bytes);
   void Link(Subscription& subscription);
   void Unlink(Subscription& subscription);
   void Remove(Subscription& subscription);
@@ -193,6 +198,7 @@ class SubscriptionTree {
   std::size_t trie_nodes_ = 0;
   std::size_t size_ = 0;
   std::size_t bytes_ = 0;
+  std::size_t bytes_elsewhere_ = 0;  // But for exact_elsewhere_.
   MemoryBudget* const budget_;
   absl::flat_hash_map<ShareGroupId, std::unique_ptr<ShareGroup>> groups_;
   absl::flat_hash_map<std::string_view, ShareGroup*, TextHash, std::equal_to<>>

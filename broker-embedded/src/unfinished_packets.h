@@ -14,7 +14,8 @@
 namespace mqttrpc::broker {
 
 // What has arrived of a packet is memory of all, before anyone knows what it is. While
-// all parts together have more than a quarter of it, the largest gives way
+// all parts together have more than a quarter of it, the largest gives way; of several
+// shards each may have its part of that, or one packet
 // (docs/decisions/0010-large-packets.md). What waits for its turn is bounded by reading
 // less at once: a share of what a sixteenth of it has left. One shard's thread.
 class UnfinishedPackets {
@@ -45,7 +46,8 @@ class UnfinishedPackets {
   // Parts of so many bytes are never given up.
   static constexpr std::size_t kSmall = std::size_t{4} * 1024;
 
-  explicit UnfinishedPackets(MemoryBudget& budget) : budget_(budget) {}
+  UnfinishedPackets(MemoryBudget& budget, std::size_t maximum_packet_size)
+      : budget_(budget), most_parts_(std::max(budget.part() / 4, std::min(maximum_packet_size, budget.limit() / 4))) {}
   UnfinishedPackets(const UnfinishedPackets&) = delete;
   UnfinishedPackets& operator=(const UnfinishedPackets&) = delete;
 
@@ -68,7 +70,7 @@ class UnfinishedPackets {
   // Which has to go, now that `packet` has grown: the largest, the oldest of those. Null
   // if none has. Small ones never have to.
   Packet* Surplus(const Packet& packet) const {
-    if (packet.key_ == 0 || !(parts_ > budget_.part() / 4 || budget_.exhausted())) return nullptr;
+    if (packet.key_ == 0 || !(parts_ > most_parts_ || budget_.exhausted())) return nullptr;
     return std::max_element(large_.begin(), large_.end(),
                             [](const auto& a, const auto& b) { return a.second->bytes_ < b.second->bytes_; })
         ->second;
@@ -98,6 +100,7 @@ class UnfinishedPackets {
   }
 
   MemoryBudget& budget_;
+  const std::size_t most_parts_;
   std::size_t parts_ = 0;
   std::size_t waiting_ = 0;
   std::map<std::uint64_t, Packet*> large_;  // In the order they began.

@@ -38,8 +38,13 @@ class SocketPoller : public std::enable_shared_from_this<SocketPoller> {
   // socket closed, if the system refuses.
   std::unique_ptr<SocketWatch> Watch(int descriptor);
 
-  // Called at the end of each round, when all that was ready has had its turn. Null: nobody.
-  void set_on_round(std::function<void()> on_round) { on_round_ = std::move(on_round); }
+  // Called at the end of each round, when all that was ready has had its turn. False if
+  // somebody else is called already.
+  bool set_on_round(std::function<void()> on_round) {
+    if (on_round_) return false;
+    on_round_ = std::move(on_round);
+    return true;
+  }
   bool in_round() const { return in_round_ && on_round_; }  // on_round() will come.
 
  protected:

@@ -16,14 +16,16 @@ using ::testing::ElementsAre;
 
 MailBatch BatchOf(std::size_t from, std::initializer_list<const char*> filters) {
   MailBatch batch;
-  for (const char* filter : filters) batch.mails.emplace_back(from, InterestMail(filter, true));
-  batch.bytes = filters.size();
+  for (const char* filter : filters) {
+    batch.news.push_back(News::OfInterest(filter, true));
+    batch.news.back().from = from;
+  }
   return batch;
 }
 
-std::vector<std::string> FiltersOf(const std::vector<Mail>& mails) {
+std::vector<std::string> FiltersOf(const MailBatch& batch) {
   std::vector<std::string> filters;
-  for (const Mail& mail : mails) filters.push_back(std::get<InterestMail>(mail.what).topic_filter);
+  for (const News& news : batch.news) filters.push_back(news.topic_filter);
   return filters;
 }
 
@@ -32,12 +34,27 @@ class MailboxTest : public ::testing::Test {
   MailboxTest() {
     box_.set_wake([this] { ++wakes_; });
   }
-  std::vector<Mail> Take() {
-    std::vector<Mail> mails;
-    box_.Take(mails);
-    return mails;
+  MailBatch Take() {
+    MailBatch mail;
+    box_.Take(mail);
+    return mail;
+  }
+  // Returns their bytes.
+  std::size_t PostMessages(std::size_t count, std::size_t payload_bytes = 10) {
+    mqtt::Publish publish;
+    const std::string payload(payload_bytes, 'x');
+    publish.payload = payload;
+    MailBatch batch;
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      batch.messages.emplace_back(SharedMessage::ForShard(SharedMessage::Copy(budget_, publish, "t", {})));
+      bytes += batch.messages.back().bytes();
+    }
+    box_.Post(batch);
+    return bytes;
   }
 
+  MemoryBudget budget_{std::size_t{1} << 30};
   Mailbox box_;
   std::atomic<int> wakes_{0};
 };
@@ -47,11 +64,66 @@ TEST_F(MailboxTest, GivesOutAllInTheOrderItCame) {
   MailBatch second = BatchOf(2, {"c"});
   box_.Post(first);
   box_.Post(second);
-  EXPECT_TRUE(first.mails.empty());
-  EXPECT_EQ(box_.bytes(), 3u);
+  EXPECT_TRUE(first.news.empty());
   EXPECT_THAT(FiltersOf(Take()), ElementsAre("a", "b", "c"));
   EXPECT_TRUE(box_.empty());
+}
+
+// Also the texts: a filter may have 64 KiB.
+TEST_F(MailboxTest, CountsWhatItHoldsUntilThatIsHandled) {
+  const std::string filter(1'000, 'f');
+  MailBatch batch = BatchOf(1, {filter.c_str()});
+  box_.Post(batch);
+  EXPECT_GT(box_.bytes(), filter.size());
+  const std::size_t news = box_.bytes();
+  const std::size_t messages = PostMessages(3, 5'000);
+  EXPECT_GT(messages, 15'000u);
+  EXPECT_EQ(box_.bytes(), news + messages);
+  Take();
+  EXPECT_EQ(box_.bytes(), news + messages);
+  box_.OnHandled(news, 0, 0);
+  box_.OnHandled(messages, 3, 3);
   EXPECT_EQ(box_.bytes(), 0u);
+}
+
+TEST_F(MailboxTest, IsCrowdedByWorkByNumberOrByBytes) {
+  box_.set_most_bytes(100'000);
+  EXPECT_FALSE(box_.crowded());
+  std::size_t bytes = PostMessages(501);
+  EXPECT_TRUE(box_.crowded());
+  box_.OnHandled(bytes, 501, 501);
+  EXPECT_FALSE(box_.crowded());
+
+  bytes = PostMessages(1, 100'001);
+  EXPECT_TRUE(box_.crowded());
+  box_.OnHandled(bytes, 1, 7'000);  // That is what a message costs, as it seems.
+  EXPECT_FALSE(box_.crowded());
+
+  PostMessages(2);
+  EXPECT_FALSE(box_.crowded());
+  PostMessages(1);
+  EXPECT_TRUE(box_.crowded());
+}
+
+TEST_F(MailboxTest, SaysWhoWaitsForRoomOnceHalfIsFree) {
+  EXPECT_FALSE(box_.WakeWhenRoomy(3));
+  const std::size_t bytes = PostMessages(501) / 501;
+  EXPECT_TRUE(box_.WakeWhenRoomy(3));
+  EXPECT_TRUE(box_.WakeWhenRoomy(0));
+  EXPECT_EQ(box_.OnHandled(250 * bytes, 250, 250), 0u);
+  EXPECT_FALSE(box_.crowded());
+  EXPECT_EQ(box_.OnHandled(bytes, 1, 1), SetOf(0) | SetOf(3));
+  EXPECT_EQ(box_.OnHandled(250 * bytes, 250, 250), 0u);
+}
+
+// A list that was long once must not stay so.
+TEST_F(MailboxTest, KeepsNoMemoryOfManyMails) {
+  std::vector<int> list(100'000);
+  Empty(list);
+  EXPECT_LE(list.capacity(), 4'096u);
+  list.resize(100);
+  Empty(list);
+  EXPECT_GE(list.capacity(), 100u);
 }
 
 // Waking costs a system call: one for all that comes until the owner looks.
@@ -77,16 +149,16 @@ TEST_F(MailboxTest, LosesNothingBetweenThreads) {
   for (std::size_t from = 0; from < kSenders; ++from) {
     senders.emplace_back([this, from] {
       for (int i = 0; i < kBatches; ++i) {
-        MailBatch batch;
-        batch.mails.emplace_back(from, InterestMail(std::to_string(i), true));
+        MailBatch batch = BatchOf(from, {std::to_string(i).c_str()});
         box_.Post(batch);
       }
     });
   }
   std::array<int, kSenders> next{};
   for (std::size_t taken = 0; taken < kSenders * kBatches;) {
-    for (const Mail& mail : Take()) {
-      ASSERT_EQ(std::get<InterestMail>(mail.what).topic_filter, std::to_string(next[mail.from]++));
+    const MailBatch mail = Take();
+    for (const News& news : mail.news) {
+      ASSERT_EQ(news.topic_filter, std::to_string(next[news.from]++));
       ++taken;
     }
   }

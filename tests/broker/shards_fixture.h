@@ -60,8 +60,8 @@ class ToldOfWrites final : public mqtt::MovableTransport {
 // A broker whose shards have an event loop each, and clients with another one.
 class Shards {
  public:
-  explicit Shards(std::uint64_t seed, std::size_t count = 3) : order_(seed), random_(seed) {
-    broker::BrokerOptions options;
+  explicit Shards(std::uint64_t seed, std::size_t count = 3, broker::BrokerOptions options = {})
+      : order_(seed), random_(seed) {
     options.shards = count;
     options.environment.clock = &clock_;
     options.environment.random = &random_;
@@ -119,6 +119,16 @@ class Shards {
     }
   }
 
+  // One shard does all it can; the clients read, and write, all they can.
+  void Serve(std::size_t shard) {
+    loops_[shard]->restart();
+    loops_[shard]->poll();
+  }
+  void ServeClients() {
+    clients_.restart();
+    clients_.poll();
+  }
+
   std::size_t Draw(std::size_t bound) { return order_() % bound; }
   broker::Shard& shard(std::size_t i) { return *shards_[i]; }
   std::size_t count() const { return shards_.size(); }
@@ -160,6 +170,18 @@ inline std::unique_ptr<RawClient> Connected(Shards& shards, const mqtt::Connect&
 }
 inline std::unique_ptr<RawClient> Connected(Shards& shards, std::string_view client_id) {
   return Connected(shards, ConnectAs(client_id));
+}
+
+// The same with an id that begins so, whose home is that shard.
+inline std::unique_ptr<RawClient> ConnectedAt(Shards& shards, std::size_t shard, const std::string& id_begin) {
+  const auto connections = [&] { return shards.shard(shard).counters().connections.value(); };
+  for (int i = 0;; ++i) {
+    const std::uint64_t before = connections();
+    auto client = Connected(shards, id_begin + "-" + std::to_string(shard) + "-" + std::to_string(i));
+    if (connections() > before) return client;
+    client->Drop();
+    shards.Settle();
+  }
 }
 
 // Not a step more than until SUBACK is there.

@@ -85,8 +85,7 @@ class Broker {
   std::size_t subscription_count(std::string_view topic_filter) const;
 
   // Of the first shard, if there are several. Of a thread of its own it is valid as long as
-  // the broker, and best for posting: for sockets and timers on it Asio starts a thread. No
-  // other broker can run there.
+  // the broker, and best for posting: for sockets and timers on it Asio starts a thread.
   asio::any_io_executor executor() const;
 
  private:

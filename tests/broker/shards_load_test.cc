@@ -1,0 +1,208 @@
+// One shard has more to do for another than it can.
+#include "shards_fixture.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/strings/str_cat.h>
+#include <gtest/gtest.h>
+
+namespace mqttrpc::test {
+namespace {
+
+// On shard 0 many subscribers of one topic, on shard 1 somebody who publishes to it.
+class ShardsLoadTest : public ::testing::Test {
+ protected:
+  static constexpr std::size_t kSubscribers = 100;
+  static constexpr std::size_t kFlood = 1'000;
+
+  ShardsLoadTest() {
+    for (std::size_t i = 0; i < kSubscribers; ++i) {
+      subscribers_.push_back(ConnectedAt(shards_, 0, absl::StrCat("subscriber-", i)));
+      Subscribe(shards_, *subscribers_.back(), SubscribeTo("flood"));
+    }
+    publisher_ = ConnectedAt(shards_, 1, "publisher");
+    publisher_->Send(PublishOf("flood", "what it costs"));
+    shards_.Settle();
+    for (const auto& subscriber : subscribers_) subscriber->Next<mqtt::Publish>();
+  }
+
+  void Flood() {
+    for (std::size_t i = 0; i < kFlood; ++i) publisher_->Send(PublishOf("flood", absl::StrCat(i)));
+  }
+  // Clients are fast: what they have got is what the broker has done.
+  void Until(const std::function<bool()>& done) {
+    shards_.Until([&] {
+      shards_.ServeClients();
+      return done();
+    });
+  }
+  Shards shards_{7, 5};
+  std::vector<std::unique_ptr<RawClient>> subscribers_;
+  std::unique_ptr<RawClient> publisher_;
+};
+
+TEST_F(ShardsLoadTest, AQuietClientDoesNotWaitForTheMailOfAnotherShard) {
+  auto quiet = ConnectedAt(shards_, 0, "quiet");
+  Flood();
+  Until([&] { return subscribers_.front()->waiting() > 0; });
+  const std::size_t before = subscribers_.front()->waiting();
+  quiet->Send(mqtt::PingReq());
+  Until([&] { return quiet->waiting() > 0; });
+  quiet->Next<mqtt::PingResp>();
+  EXPECT_LT(subscribers_.front()->waiting() - before, kFlood / 4);
+}
+
+TEST_F(ShardsLoadTest, PublishersWaitForTheShardThatTheyFlood) {
+  constexpr std::size_t kEach = 250;
+  std::vector<std::unique_ptr<RawClient>> publishers;
+  for (std::size_t shard = 1; shard < shards_.count(); ++shard) {
+    publishers.push_back(ConnectedAt(shards_, shard, "another"));
+  }
+  for (const auto& publisher : publishers) {
+    for (std::size_t i = 0; i < kEach; ++i) publisher->Send(PublishOf("flood", absl::StrCat(i)));
+  }
+  const std::size_t all = kEach * publishers.size();
+  for (int i = 0; i < 100; ++i) {  // All but that shard run.
+    for (std::size_t shard = 1; shard < shards_.count(); ++shard) shards_.Serve(shard);
+    shards_.ServeClients();
+  }
+  EXPECT_LT(shards_.Sum(&broker::Counters::messages_received), all / 2);
+  shards_.Settle();
+  for (const auto& subscriber : subscribers_) EXPECT_EQ(subscriber->waiting(), all);
+  EXPECT_EQ(shards_.dropped(), 0u);
+}
+
+// Who publishes little is not made to wait with the other.
+TEST_F(ShardsLoadTest, AModestPublisherGoesOnMeanwhile) {
+  auto modest = ConnectedAt(shards_, 1, "modest");
+  auto listener = ConnectedAt(shards_, 1, "listener");
+  Subscribe(shards_, *listener, SubscribeTo("modest"));
+  Flood();
+  Until([&] { return subscribers_.front()->waiting() > 0; });
+  modest->Send(PublishOf("modest", "now"));
+  Until([&] { return listener->waiting() > 0; });
+  EXPECT_EQ(listener->Next<mqtt::Publish>().payload, "now");
+  EXPECT_LT(subscribers_.front()->waiting(), kFlood / 2);
+}
+
+// However far behind its shard is with messages of others.
+TEST(ShardsLoadedTest, ASubscriptionFindsWhatWasRetainedBeforeIt) {
+  Shards shards(1);
+  std::vector<std::unique_ptr<RawClient>> subscribers;
+  for (std::size_t i = 0; i < 30; ++i) {
+    subscribers.push_back(ConnectedAt(shards, 0, absl::StrCat("subscriber-", i)));
+    Subscribe(shards, *subscribers.back(), SubscribeTo("flood"));
+  }
+  auto late = ConnectedAt(shards, 0, "late");
+  auto one = ConnectedAt(shards, 1, "one");
+  auto other = ConnectedAt(shards, 2, "other");
+  one->Send(PublishOf("flood", "what it costs"));
+  shards.Settle();
+  // A few turns' work for shard 0, and not so much that the two must wait.
+  for (int i = 0; i < 250; ++i) {
+    one->Send(PublishOf("flood", "1"));
+    other->Send(PublishOf("flood", "2"));
+  }
+  auto retained = PublishOf("kept", "value", 1);
+  retained.retain = true;
+  one->Send(retained);
+  for (int i = 0; i < 100 && one->waiting() == 0; ++i) {
+    for (const std::size_t shard : {2, 1}) shards.Serve(shard);
+    shards.ServeClients();
+  }
+  EXPECT_EQ(one->Next<mqtt::PubAck>().reason_code, mqtt::ReasonCode::kNoMatchingSubscribers);
+  late->Send(SubscribeTo("kept"));
+  shards.Settle();
+  late->Next<mqtt::SubAck>();
+  const auto publish = late->Next<mqtt::Publish>();
+  EXPECT_TRUE(publish.retain);
+  EXPECT_EQ(publish.payload, "value");
+  EXPECT_EQ(late->waiting(), 0u);
+}
+
+// Neither can take any more. That is for the group to wait, not to pass on for ever.
+TEST(ShardsGroupLoadTest, MessagesThatNoMemberCanTakeStayWhereTheyAre) {
+  for (const bool lasting : {false, true}) {
+    broker::BrokerOptions options;
+    options.maximum_queued_messages = 10;
+    Shards shards(3, 2, options);
+    std::vector<std::unique_ptr<RawClient>> members;
+    for (std::size_t i = 0; i < 2; ++i) {
+      auto member = ConnectedAt(shards, i, "member");
+      Subscribe(shards, *member, SubscribeTo("$share/g/t"));
+      shards.Settle();
+      member->Freeze();
+      members.push_back(std::move(member));
+    }
+    auto publisher = Connected(shards, "publisher");
+    const std::string large(200'000, 'x');
+    for (int i = 0; i < 50; ++i)
+      publisher->Send(PublishOf("t", large, static_cast<mqtt::PacketId>(lasting ? i + 1 : 0)));
+    shards.Settle();  // It comes to rest.
+    EXPECT_EQ(shards.Sum(&broker::Counters::messages_received), 50u);
+    for (const auto& member : members) member->Thaw();
+    shards.Settle();
+    EXPECT_GT(members[0]->waiting(), 0u);
+    EXPECT_GT(members[1]->waiting(), 0u);
+  }
+}
+
+// Every shard knows the filters of all, so each is charged as often: all of them together
+// leave room for messages.
+TEST(ShardsMemoryTest, SubscriptionsOfAllShardsLeaveRoomForMessages) {
+  constexpr std::size_t kLimit = std::size_t{2} * 1024 * 1024;
+  for (const std::string begin : {"+/", "$share/g/", "$share/g/+/"}) {
+    SCOPED_TRACE(begin);
+    broker::BrokerOptions options;
+    options.maximum_total_queued_bytes = kLimit;
+    Shards shards(5, 4, options);
+    std::vector<std::unique_ptr<RawClient>> clients;
+    bool refused = false;
+    for (std::size_t i = 0; i < 4; ++i) {
+      clients.push_back(ConnectedAt(shards, i, "greedy"));
+      for (int j = 0; j < 2'000; ++j) {
+        clients.back()->Send(SubscribeTo(absl::StrCat(begin, i, "-", j)));
+        shards.Settle();
+        if (mqtt::IsError(clients.back()->Next<mqtt::SubAck>().reason_codes[0])) {
+          refused = true;
+          break;
+        }
+      }
+    }
+    EXPECT_TRUE(refused);
+    EXPECT_LT(shards.Sum(&broker::Counters::memory_kept), kLimit / 8 * 5);
+    auto modest = ConnectedAt(shards, 3, "modest");
+    Subscribe(shards, *modest, SubscribeTo("t"));
+    auto publisher = ConnectedAt(shards, 0, "publisher");
+    publisher->Send(PublishOf("t", "through", 1));
+    shards.Settle();
+    ASSERT_EQ(modest->waiting(), 1u);
+    EXPECT_EQ(modest->Next<mqtt::Publish>().payload, "through");
+    clients.clear();
+    modest->Drop();
+    publisher->Drop();
+    shards.Settle();
+    EXPECT_LT(shards.Sum(&broker::Counters::memory_kept), 1'000u);  // What was charged was given back.
+  }
+}
+
+// A shard's part of the memory is smaller than that.
+TEST(ShardsMemoryTest, EachShardTakesOnePacketOfTheMaximumSize) {
+  broker::BrokerOptions options;
+  options.maximum_packet_size = 1'000'000;
+  options.maximum_total_queued_bytes = std::size_t{8} * 1024 * 1024;
+  Shards shards(5, 8, options);
+  const std::string payload(900'000, 'x');
+  for (std::size_t i = 0; i < shards.count(); ++i) {
+    auto client = ConnectedAt(shards, i, "large");
+    client->Send(PublishOf("nobody", payload, 1));
+    shards.Settle();
+    EXPECT_EQ(client->Next<mqtt::PubAck>().reason_code, mqtt::ReasonCode::kNoMatchingSubscribers);
+  }
+}
+
+}  // namespace
+}  // namespace mqttrpc::test
