@@ -15,7 +15,7 @@ class AsioSocketWatch final : public SocketWatch {
  public:
   explicit AsioSocketWatch(tcp::socket socket) : state_(std::make_shared<State>(std::move(socket))) {
     asio::error_code ignored;
-    state_->socket.non_blocking(true, ignored);
+    state_->socket.native_non_blocking(true, ignored);
   }
   ~AsioSocketWatch() override { Close(); }
 
@@ -23,9 +23,11 @@ class AsioSocketWatch final : public SocketWatch {
   asio::any_io_executor executor() const override { return state_->socket.get_executor(); }
 
   void AwaitReadable(std::shared_ptr<Target> target) override {
+    if (state_->asked_to_write && !state_->reading && !state_->writing) Renew();
     Await(tcp::socket::wait_read, &State::reading, &Target::OnReadable, std::move(target));
   }
   void AwaitWritable(std::shared_ptr<Target> target) override {
+    state_->asked_to_write = true;
     Await(tcp::socket::wait_write, &State::writing, &Target::OnWritable, std::move(target));
   }
 
@@ -51,7 +53,20 @@ class AsioSocketWatch final : public SocketWatch {
     tcp::socket socket;
     bool reading = false;  // Somebody waits for that.
     bool writing = false;
+    bool asked_to_write = true;  // Since Asio has the socket: at least to connect it.
   };
+
+  // What Asio once was asked for it asks the system for with every wait, and is told at once
+  // that the socket can be written to: another turn of the event loop, for nothing, with each
+  // read. So it forgets the socket and gets it as a new one.
+  void Renew() {
+    asio::error_code error;
+    const int descriptor = state_->socket.release(error);
+    if (error) return;
+    state_->asked_to_write = false;
+    state_->socket.assign(tcp::v4(), descriptor, error);  // Or another: we ask for nothing that depends on it.
+    if (error) close(descriptor);  // The next wait ends at once, and the read after it fails.
+  }
 
   void Await(tcp::socket::wait_type what, bool State::* waiting, void (Target::*tell)(),
              std::shared_ptr<Target> target) {
@@ -76,7 +91,7 @@ std::unique_ptr<SocketWatch> WatchSocket(int descriptor, const asio::any_io_exec
   if (poller != nullptr) return poller->Watch(descriptor);
   tcp::socket socket(executor);
   asio::error_code error;
-  socket.assign(tcp::v4(), descriptor, error);  // Or another: we ask for nothing that depends on it.
+  socket.assign(tcp::v4(), descriptor, error);  // See Renew().
   if (!error) return NewAsioSocketWatch(std::move(socket));
   close(descriptor);
   errno = error.value();
