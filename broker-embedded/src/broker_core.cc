@@ -40,14 +40,12 @@ ReasonCode BrokerCore::Publish(const MessageRef& message, const Subscriber* from
   if (message->retain() && options.retain_available) {
     work += retained.RemoveExpired(at, kWorkPerTurn);
     const bool no_memory = !message->payload().empty() && budget.lasting_full();
-    if (no_memory || !retained.HasRoomFor(*message)) {
+    const bool kept = !no_memory && retained.HasRoomFor(*message);
+    if (!kept || (neighbours != nullptr && !neighbours->Broadcast(message))) {
       counters.Dropped(DropReason::kRetainedFull).Add();
       return ReasonCode::kQuotaExceeded;
     }
-    if (neighbours != nullptr) {
-      neighbours->Broadcast(message);
-      reach = Router::Reach::kSent;
-    }
+    if (neighbours != nullptr) reach = Router::Reach::kSent;
     retained.Put(message);
     counters.retained_messages.Set(retained.size());
   }

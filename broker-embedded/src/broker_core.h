@@ -55,6 +55,7 @@ struct BrokerCore {
   // retained messages looked at, queues filled. When that is kWorkPerTurn, about a
   // millisecond, the rest is for a later turn.
   std::size_t work = 0;
+  std::size_t work_elsewhere = 0;  // Of all turns, what was given to other shards to do.
   static constexpr std::size_t kWorkPerTurn = 5'000;
 
   // Keeps `message` if it is to be retained, and queues it for all it is for. `from`
@@ -70,17 +71,6 @@ struct BrokerCore {
   }
   std::uint64_t OfAll(Counter Counters::* counter) const {
     return OfAll([counter](const Counters& each) { return (each.*counter).value(); });
-  }
-
-  // What subscriptions take, and what is known of other shards'.
-  std::size_t SubscriptionBytes() const {
-    const SubscriptionTree& subscriptions = router.subscriptions();
-    return subscriptions.bytes() + subscriptions.bytes_elsewhere();
-  }
-  std::size_t SubscriptionBytesOfAll() const {
-    return SubscriptionBytes() + (neighbours == nullptr ? 0 : neighbours->Sum([](const Counters& each) {
-             return each.subscription_memory.value();
-           }));
   }
 
   // Queues what waits in the session's retained_scans(), as far as it has room and the

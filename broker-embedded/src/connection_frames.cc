@@ -113,16 +113,20 @@ void ServerConnection::Continue(mqtt::TimePoint now) {
   HandleFrames(now);
 }
 
-std::uint64_t ServerConnection::served(mqtt::TimePoint now) const {
-  if (now - served_at_ < kHalfLife) return served_;
+// Of `work` that was done by served_at_.
+std::uint64_t ServerConnection::Recent(std::uint32_t work, mqtt::TimePoint now) const {
+  if (now - served_at_ < kHalfLife) return work;
   const auto halvings = (now - served_at_) / kHalfLife;
-  return halvings >= std::numeric_limits<std::uint32_t>::digits ? 0 : served_ >> halvings;
+  return halvings >= std::numeric_limits<std::uint32_t>::digits ? 0 : work >> halvings;
 }
 
-void ServerConnection::AddServed(std::size_t work, mqtt::TimePoint now) {
+void ServerConnection::AddServed(std::size_t work, std::size_t elsewhere, mqtt::TimePoint now) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
   const std::uint64_t sum = served(now) + work;
+  const std::uint64_t sum_elsewhere = served_elsewhere(now) + elsewhere;
   if (now - served_at_ >= kHalfLife) served_at_ = now;
-  served_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(sum, std::numeric_limits<std::uint32_t>::max()));
+  served_ = static_cast<std::uint32_t>(std::min(sum, kMost));
+  served_elsewhere_ = static_cast<std::uint32_t>(std::min(sum_elsewhere, kMost));
 }
 
 std::span<std::byte> ServerConnection::BufferFor(std::span<std::byte> offered) {
@@ -138,6 +142,7 @@ std::span<std::byte> ServerConnection::BufferFor(std::span<std::byte> offered) {
 void ServerConnection::HandleFrames(mqtt::TimePoint now) {
   core_.now = now;
   const std::size_t before = core_.work;
+  const std::size_t elsewhere_before = core_.work_elsewhere;
   unfinished_ = false;
   while (!finished()) {
     const auto frame = incoming_->frames.Next();
@@ -152,7 +157,7 @@ void ServerConnection::HandleFrames(mqtt::TimePoint now) {
     unfinished_ = true;
     break;
   }
-  AddServed(core_.work - before, now);
+  AddServed(core_.work - before, core_.work_elsewhere - elsewhere_before, now);
   KeepTail(now);
   if (StreamEnded() && !unfinished()) OnStreamEnd(*incoming_->stream_end, now);
   SettleIncoming();

@@ -46,9 +46,10 @@ ReasonCode ServerConnection::AddSubscription(const mqtt::SubscribeEntry& entry, 
                                              bool& is_new) {
   if (entry.topic_filter.size() > core_.options.maximum_topic_bytes) return ReasonCode::kTopicFilterInvalid;
   is_new = !core_.router.subscriptions().Has(*session_, entry.topic_filter);
-  if (is_new && (session_->subscription_count() >= core_.options.maximum_subscriptions ||
-                 session_->subscription_bytes() >= core_.options.maximum_subscription_bytes ||
-                 core_.budget.RefusesSubscription(core_.SubscriptionBytesOfAll(), session_->subscription_bytes()))) {
+  if (is_new &&
+      (session_->subscription_count() >= core_.options.maximum_subscriptions ||
+       session_->subscription_bytes() >= core_.options.maximum_subscription_bytes ||
+       core_.budget.RefusesSubscription(core_.router.subscriptions().bytes_of_all(), session_->subscription_bytes()))) {
     return ReasonCode::kQuotaExceeded;
   }
   SubscriptionOptions options;

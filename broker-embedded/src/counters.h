@@ -49,8 +49,7 @@ struct Counters {
   Counter subscriptions;
   Counter retained_messages;
   Counter memory_used;
-  Counter memory_kept;          // Of it, what does not just arrive.
-  Counter subscription_memory;  // Of that.
+  Counter memory_kept;  // Of it, what does not just arrive.
   Counter messages_received;
   Counter messages_sent;
   Counter bytes_received;

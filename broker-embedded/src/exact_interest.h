@@ -17,10 +17,12 @@ namespace mqttrpc::broker {
 // message is sent to a shard that nobody wants it on, which routes it to nobody.
 class ExactInterest {
  public:
+  static constexpr std::size_t kCostOfEntry = 32;  // In a hash map that is not full, about.
+
   // Charges `budget`, which may be null.
   explicit ExactInterest(MemoryBudget* budget) : budget_(budget) {}
   ~ExactInterest() {
-    if (budget_ != nullptr) budget_->Give(bytes());
+    if (budget_ != nullptr) budget_->Give(shards_.size() * kCostOfEntry);
   }
   ExactInterest(const ExactInterest&) = delete;
   ExactInterest& operator=(const ExactInterest&) = delete;
@@ -36,11 +38,8 @@ class ExactInterest {
   }
 
   std::size_t size() const { return shards_.size(); }
-  std::size_t bytes() const { return shards_.size() * kCostOfEntry; }  // About.
 
  private:
-  static constexpr std::size_t kCostOfEntry = 32;  // In a hash map that is not full, about.
-
   MemoryBudget* const budget_;
   absl::flat_hash_map<std::size_t, ShardSet> shards_;  // By hash.
   // How many filters more of a shard have a hash that it has already.

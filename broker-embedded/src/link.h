@@ -70,7 +70,8 @@ class Link final : public mqtt::Transport::Handler, public ServerConnection::She
   std::uint64_t serial = 0;  // In the order they came.
   Place place;               // Among those to Continue().
   bool paused = false;
-  bool held = false;                             // Not among those to Continue() although it is unfinished.
+  bool held = false;                             // Not among those to Continue() although it is unfinished...
+  bool was_held = false;                         // ...for so long that it is now, whatever else there is.
   bool patient = false;                          // Among those to Wake() soon.
   mqtt::TimePoint patient_since = mqtt::kNever;  // kNever: it has written since.
 

@@ -47,12 +47,16 @@ class MemoryBudget {
     elsewhere_ = kept;
     arriving_elsewhere_ = arriving;
   }
+  // So much of that is charged here from now on.
+  void OnCameHere(std::size_t bytes) { elsewhere_ -= std::min(elsewhere_, bytes); }
+  std::size_t arriving_elsewhere() const { return arriving_elsewhere_; }
 
   std::size_t used() const { return used_; }  // Here.
   std::size_t kept_here() const { return used_ - arriving_; }
   std::size_t limit() const { return limit_; }
   std::size_t part() const { return part_; }  // Of the limit; of one shard: all.
-  bool exhausted() const { return used_ + elsewhere_ + arriving_elsewhere_ >= limit_; }
+  bool exhausted() const { return !HasRoomFor(1); }
+  bool HasRoomFor(std::size_t bytes) const { return used_ + elsewhere_ + arriving_elsewhere_ + bytes <= limit_; }
   bool tight() const { return kept() >= limit_ - limit_ / 4; }
   bool relaxed() const { return kept() <= limit_ / 2; }
 
@@ -61,6 +65,8 @@ class MemoryBudget {
   bool lasting_full() const { return !HasRoomBelowMark(0); }
   // The same without one message of `bytes` that has come just now.
   bool HasRoomBelowMark(std::size_t bytes) const { return kept() < LastingMark() + bytes; }
+  // Whether so much more may be kept that lasts.
+  bool HasRoomForLasting(std::size_t bytes) const { return kept() + bytes < LastingMark(); }
   bool RefusesLasting(std::size_t held) const { return held >= kSmallHolding && lasting_full(); }
 
   // What a new session brings, its client id and its will: it may stay for days.

@@ -15,10 +15,12 @@ Neighbours::Neighbours(BrokerCore& core, PostOffice& office, std::size_t index, 
       index_(index),
       on_outgoing_(std::move(on_outgoing)),
       outgoing_(office.shards()),
+      outgoing_bytes_(office.shards()),
       groups_there_(office.shards()) {
   office_.set_counters(index_, core.counters);
   office_.box(index_).set_most_bytes(core.budget.part() / 16);
   core.router.set_outlet(this);
+  core.router.subscriptions().Join(office.shards(), office.subscription_bytes());
   core.router.subscriptions().set_on_interest(
       [this](std::string_view topic_filter, bool begins) { AddForAll(News::OfInterest(topic_filter, begins)); });
 }
@@ -38,12 +40,21 @@ void Neighbours::OnOutgoing() {
   if (!std::exchange(told_of_outgoing_, true)) on_outgoing_();
 }
 
-// Who sends it pays for what it seems to cost there, so that a turn does not send more than
-// another can handle; not less than that of a modest number, for what it costs may change.
+// Who gives another shard something to do pays for it, and what a turn's work gives others
+// is handled in a turn.
+void Neighbours::OnWorkElsewhere(std::size_t work) {
+  core_.work += work;
+  core_.work_elsewhere += work;
+  if (overfull_) core_.work = std::max(core_.work, BrokerCore::kWorkPerTurn);
+}
+
+// What it costs there is a guess, so it is never taken for less than a little.
 void Neighbours::Add(std::size_t shard, ForwardedMessage message) {
   constexpr std::size_t kLeastWork = 8;
   if (closed_) return;
-  core_.work += std::max(kLeastWork, office_.box(shard).work_per_message());
+  OnWorkElsewhere(std::clamp(office_.box(shard).work_per_message(), kLeastWork, BrokerCore::kWorkPerTurn));
+  outgoing_bytes_[shard] += message.message->block_bytes();
+  core_.budget.TakeArriving(message.message->block_bytes());
   outgoing_[shard].messages.push_back(std::move(message));
   OnOutgoing();
 }
@@ -51,6 +62,7 @@ void Neighbours::Add(std::size_t shard, ForwardedMessage message) {
 void Neighbours::AddForAll(News news) {
   if (closed_) return;
   news.from = index_;
+  OnWorkElsewhere(news.work() * (office_.shards() - 1));
   ForEachOther([&](std::size_t shard) { outgoing_[shard].news.push_back(news); });
   OnOutgoing();
 }
@@ -85,19 +97,26 @@ void Neighbours::EndTurn() {
   in_turn_ = false;
 }
 
+void Neighbours::BeginTurn() {
+  handled_messages_ = 0;
+  LookAround();
+}
+
 // What the others keep, and what is on its way to anyone, counts here too.
 void Neighbours::LookAround() {
   std::size_t kept = office_.box(index_).bytes();
-  std::size_t used = kept;
-  crowded_ = false;
+  std::size_t arriving = 0;
+  crowded_ = overfull_ = false;
   ForEachOther([&](std::size_t shard) {
     const Mailbox& box = office_.box(shard);
-    const Counters& counters = office_.counters(shard);
-    kept += counters.memory_kept.value() + box.bytes();
-    used += std::max(counters.memory_used.value(), counters.memory_kept.value()) + box.bytes();
+    const std::size_t used = office_.counters(shard).memory_used.value();
+    const std::size_t kept_there = std::min<std::size_t>(used, office_.counters(shard).memory_kept.value());
+    kept += kept_there + box.bytes();
+    arriving += used - kept_there;
     crowded_ = crowded_ || box.crowded();
+    overfull_ = overfull_ || box.overfull();
   });
-  core_.budget.set_elsewhere(kept, used - kept);
+  core_.budget.set_elsewhere(kept, arriving);
 }
 
 bool Neighbours::WaitForRoom() {
@@ -111,12 +130,11 @@ void Neighbours::TellGroups() {
   for (const ShareGroupId id : changed_groups_) {
     ShareGroup* const group = core_.router.subscriptions().FindGroup(id);
     if (group == nullptr) continue;
-    group->changed = false;
-    core_.work += group->members().size();
     const bool known = group->told.members != 0;
     if (core_.router.UpdateTold(*group)) {
       AddForAll(News::OfGroup(id, known ? std::string_view() : group->topic_filter(), group->told));
     }
+    group->changed = false;  // Whatever that has changed is told.
   }
   changed_groups_.clear();
 }
@@ -126,27 +144,41 @@ void Neighbours::MakeReady(MailBatch& batch) {
   for (ForwardedMessage& each : batch.messages) each.message = SharedMessage::ForShard(std::move(each.message));
 }
 
-void Neighbours::Post(std::size_t shard) { office_.box(shard).Post(outgoing_[shard]); }
+void Neighbours::Post(std::size_t shard) {
+  office_.box(shard).Post(outgoing_[shard]);
+  core_.budget.GiveArriving(std::exchange(outgoing_bytes_[shard], 0));
+}
 
-void Neighbours::Broadcast(const MessageRef& message) {
+bool Neighbours::HasRoomForAll(const SharedMessage& message) {
+  if (message.payload().empty()) return true;  // It makes room.
+  LookAround();
+  return core_.budget.HasRoomForLasting((office_.shards() - 1) * message.block_bytes());
+}
+
+bool Neighbours::Broadcast(const MessageRef& message) {
+  if (!HasRoomForAll(*message)) return false;
   ForEachOther([&](std::size_t shard) {
     Send(shard, message);
     MakeReady(outgoing_[shard]);  // With what comes before it.
   });
+  bool told = false;
   {
     const std::lock_guard lock(office_.retained_order());
-    ForEachOther([&](std::size_t shard) { Post(shard); });
+    told = HasRoomForAll(*message);  // For those of others that came just before, too.
+    if (told) ForEachOther([&](std::size_t shard) { Post(shard); });
     office_.box(index_).Take(taken_);
   }
+  if (!told && !closed_) ForEachOther([&](std::size_t shard) { outgoing_[shard].messages.pop_back(); });
   HandleNews();
   CatchUp();
+  return told;
 }
 
 void Neighbours::CatchUp() {
   if (!behind()) return;
   const std::size_t before = core_.work;
   HandleMessages(kAll);
-  core_.work = before;
+  core_.work = std::min(core_.work, before + BrokerCore::kWorkPerTurn);
 }
 
 void Neighbours::TakeMail() {
@@ -163,17 +195,22 @@ void Neighbours::HandleNews() {
   for (const News& news : taken_.news) {
     Handle(news);
     bytes += news.bytes();
+    core_.work += news.work();
   }
-  core_.work += taken_.news.size();
+  const std::size_t handled = taken_.news.size();
   Empty(taken_.news);
-  OnHandled(bytes, 0, 0);
+  OnHandled(bytes, handled);
 }
 
 void Neighbours::HandleMessages(Most most) {
+  constexpr std::size_t kLeast = 16;  // Of a turn, however much else there is to do.
+  const auto goes_on = [&] {
+    return most == kAll || core_.work < BrokerCore::kWorkPerTurn || handled_messages_ < kLeast;
+  };
   const std::size_t work = core_.work;
   const std::size_t first = next_message_;
   std::size_t bytes = 0;
-  while (behind() && (most == kAll || core_.work < BrokerCore::kWorkPerTurn)) {
+  for (; behind() && goes_on(); ++handled_messages_) {
     const ForwardedMessage message = std::move(taken_.messages[next_message_++]);
     bytes += message.bytes();
     Handle(message);
@@ -183,11 +220,16 @@ void Neighbours::HandleMessages(Most most) {
     Empty(taken_.messages);
     next_message_ = 0;
   }
-  OnHandled(bytes, handled, core_.work - work);
+  if (handled > 0) office_.box(index_).OnWorked(handled, core_.work - work);
+  OnHandled(bytes, handled);
 }
 
-void Neighbours::OnHandled(std::size_t bytes, std::size_t messages, std::size_t work) {
-  const ShardSet wait = office_.box(index_).OnHandled(bytes, messages, work);
+// From now on it counts as ours, whoever asks.
+void Neighbours::OnHandled(std::size_t bytes, std::size_t mails) {
+  if (mails == 0) return;
+  core_.counters.memory_kept.Set(core_.budget.kept_here());
+  core_.budget.OnCameHere(bytes);
+  const ShardSet wait = office_.box(index_).OnHandled(bytes, mails);
   ForEachShard(wait, [this](std::size_t shard) { office_.box(shard).Wake(); });
 }
 

@@ -41,7 +41,7 @@ class Neighbours final : public ShardOutlet {
 
   void EndTurn();
   void Receive() {
-    if (!std::exchange(in_turn_, true)) LookAround();
+    if (!std::exchange(in_turn_, true)) BeginTurn();
     if (!office_.box(index_).empty()) TakeMail();
     if (behind()) HandleMessages(kTurn);
   }
@@ -49,18 +49,20 @@ class Neighbours final : public ShardOutlet {
 
   // Whether messages wait that a turn's work was not enough for; Receive() goes on.
   bool behind() const { return next_message_ < taken_.messages.size(); }
-  // Handles them all, on nobody's account.
+  // Handles them all. Whoever made it necessary has had a turn.
   void CatchUp();
 
-  // Whether another shard has so much to do that who sends it much should wait. Looked at
-  // at both ends of a turn.
+  // Whether another shard has so much to do that who sends to others much should wait, or
+  // who sends them anything. Looked at at both ends of a turn.
   bool crowded() const { return crowded_; }
+  bool overfull() const { return overfull_; }
   // The same now; then our turn comes when it is not any more.
   bool WaitForRoom();
 
   // `message` is retained, and is about to be kept and routed here. Tells all others now,
-  // and handles the mail that came before it: all keep them in the same order.
-  void Broadcast(const MessageRef& message);
+  // and handles the mail that came before it: all keep them in the same order. False if
+  // there is no memory for so many of it; then nobody is told.
+  bool Broadcast(const MessageRef& message);
 
   // A figure of all the others.
   std::uint64_t Sum(absl::FunctionRef<std::uint64_t(const Counters&)> figure) const;
@@ -79,6 +81,9 @@ class Neighbours final : public ShardOutlet {
 
   void Add(std::size_t shard, ForwardedMessage message);
   void AddForAll(News news);
+  void OnWorkElsewhere(std::size_t work);
+  void BeginTurn();
+  bool HasRoomForAll(const SharedMessage& message);
   void OnOutgoing();
   template <typename Visit>
   void ForEachOther(Visit visit) const;
@@ -89,7 +94,7 @@ class Neighbours final : public ShardOutlet {
   void HandleMessages(Most most);
   void Handle(const News& news);
   void Handle(const ForwardedMessage& message);
-  void OnHandled(std::size_t bytes, std::size_t messages, std::size_t work);
+  void OnHandled(std::size_t bytes, std::size_t mails);
   void TellGroups();
   void LookAround();
 
@@ -97,14 +102,17 @@ class Neighbours final : public ShardOutlet {
   PostOffice& office_;
   const std::size_t index_;
   const std::function<void()> on_outgoing_;
-  std::vector<MailBatch> outgoing_;  // By shard.
+  std::vector<MailBatch> outgoing_;          // By shard.
+  std::vector<std::size_t> outgoing_bytes_;  // Of its messages, charged here until they are posted.
   std::vector<ShareGroupId> changed_groups_;
   std::vector<absl::flat_hash_map<ShareGroupId, ShareGroupId>> groups_there_;  // By shard: ours by theirs.
   MailBatch taken_;
-  std::size_t next_message_ = 0;  // Of `taken_`; those before it are handled.
+  std::size_t next_message_ = 0;      // Of `taken_`; those before it are handled.
+  std::size_t handled_messages_ = 0;  // In this turn.
   bool in_turn_ = false;
   bool told_of_outgoing_ = false;
   bool crowded_ = false;
+  bool overfull_ = false;
   bool closed_ = false;
 };
 

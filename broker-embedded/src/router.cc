@@ -59,13 +59,11 @@ void Router::KeepReach(Reach reach) {
 }
 
 void Router::SendToShards(const MessageRef& message) {
-  if (budget_.exhausted()) {
-    const auto shards = static_cast<std::size_t>(std::popcount(shards_));
-    result_.dropped += shards;
-    counters_.Dropped(DropReason::kMemory).Add(shards);
-    return;
-  }
-  ForEachShard(shards_, [&](std::size_t shard) { outlet_->Send(shard, message); });
+  ForEachShard(shards_, [&](std::size_t shard) {
+    if (budget_.HasRoomFor(message->block_bytes())) return outlet_->Send(shard, message);
+    ++result_.dropped;
+    counters_.Dropped(DropReason::kMemory).Add();
+  });
 }
 
 Delivery Router::DeliveryFor(const MessageRef& message, const Subscription& subscription) {

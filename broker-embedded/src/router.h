@@ -95,8 +95,9 @@ class Router final : private MatchSink {
   // there are none anywhere.
   void OnGroupState(ShareGroup& group, std::size_t shard, ShareGroupId group_there, const GroupState& state);
 
-  // Brings group.told up to date; whether the others should be told.
-  static bool UpdateTold(ShareGroup& group);
+  // Brings group.told up to date; whether the others should be told. First it gives what
+  // waits to those of them who can take it.
+  bool UpdateTold(ShareGroup& group);
 
   // `target` came, went, or can take less.
   void OnMemberChanged(const RouteTarget& target);
@@ -123,6 +124,7 @@ class Router final : private MatchSink {
   void OnShards(ShardSet shards) override { shards_ |= shards; }
   void KeepReach(Reach reach);
   void RouteTo(ShareGroup& group);
+  void SendOnHeld(ShareGroup& group);
   bool SendOn(ShareGroup& group, const MessageRef& message, bool passed_on);
   void SendTo(ShareGroup::Elsewhere& members, const MessageRef& message, bool passed_on);
   void SendToShards(const MessageRef& message);

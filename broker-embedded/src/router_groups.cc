@@ -92,6 +92,7 @@ class Router::Round {
 
 void Router::RouteTo(ShareGroup& group) {
   result_.work += group.members().size();
+  if (NeedsRoom(**message_)) SendOnHeld(group);
   // Behind those that wait already, but for QoS 0, which waits for nobody.
   if (group.backlog().empty() || !NeedsRoom(**message_)) {
     ShareGroup::Elsewhere* const next = budget_.exhausted() ? nullptr : group.NextElsewhere(NeedsRoom(**message_));
@@ -110,6 +111,11 @@ void Router::RouteTo(ShareGroup& group) {
     ++result_.dropped;
     counters_.Dropped(*reason).Add();
   }
+}
+
+// What has come for members who could not take it any more, while others still can.
+void Router::SendOnHeld(ShareGroup& group) {
+  if (!group.backlog().empty() && group.AnyElsewhere(true) != nullptr) Drain(group);
 }
 
 // To another shard with members that can take it; false if there is none, or no memory for
@@ -136,6 +142,7 @@ std::size_t Router::RouteToGroup(const MessageRef& message, ShareGroupId id, boo
   const std::size_t work = 1 + group->members().size();
   ++group->received;
   Changed(*group);
+  if (NeedsRoom(*message)) SendOnHeld(*group);
   if (group->backlog().empty() || !NeedsRoom(*message)) {
     if (const Subscription* chosen = Choose(*group, message)) {
       static_cast<RouteTarget&>(*chosen->subscriber).Deliver(DeliveryFor(message, *chosen));
@@ -153,17 +160,23 @@ void Router::OnGroupState(ShareGroup& group, std::size_t shard, ShareGroupId gro
   tree_.CloseGroup(group);
 }
 
-// Who holds messages can take no others: told so, nobody sends it one more, and two that
-// hold some do not send them to and fro.
+// Who holds messages can take no others. Told so, the others send it no more of those that
+// would wait, and two that hold some do not send them to and fro.
 bool Router::UpdateTold(ShareGroup& group) {
+  SendOnHeld(group);
   GroupState state;
   state.members = static_cast<std::uint32_t>(group.members().size());
+  std::uint32_t looked_at = 0;
   for (const Subscription* member : group.members()) {
+    ++looked_at;
     const auto& target = static_cast<const RouteTarget&>(*member->subscriber);
     state.keeps = state.keeps || member->options.qos != mqtt::QoS::kAtMostOnce;
     if (target.Listens()) ++state.listening;
     state.room = static_cast<std::uint32_t>(std::min(kEnoughRoom, state.room + target.Room()));
     if (state.keeps && state.listening >= kEnoughMembers && state.room == kEnoughRoom) break;
+  }
+  if (looked_at < state.members) {  // The rest will be like these.
+    state.listening = static_cast<std::uint32_t>(std::uint64_t{state.listening} * state.members / looked_at);
   }
   if (!group.backlog().empty()) state.room = 0;
   const GroupState& told = group.told;
@@ -209,7 +222,8 @@ std::optional<DropReason> Router::Hold(ShareGroup& group, const MessageRef& mess
 }
 
 void Router::Drain(ShareGroup& group) {
-  if (!group.backlog().empty()) Changed(group);
+  if (group.backlog().empty()) return;
+  Changed(group);
   for (Round round(group); !group.backlog().empty();) {
     const Subscription* chosen = round.Next(group.backlog().front());
     if (chosen == nullptr && !SendOn(group, group.backlog().front(), true)) return;

@@ -214,7 +214,7 @@ void ServerConnection::ScanRetained(mqtt::TimePoint now) {
   if (scan_waits_) return;
   const std::size_t before = core_.work;
   scan_waits_ = core_.DeliverRetained(*session_, now);
-  AddServed(core_.work - before, now);
+  AddServed(core_.work - before, 0, now);
   // With nothing under way there is nothing whose end would tell that there is room.
   const bool starved = !scan_waits_ && session_->HasRetainedScans() && session_->outbox().empty();
   session_->ScanRetainedAgainAt(starved ? now + kScanAgain : mqtt::kNever);

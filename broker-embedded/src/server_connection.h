@@ -67,7 +67,9 @@ class ServerConnection final : private SessionPeer {
 
   // What has been done for it lately, in the units of BrokerCore::work: of those that
   // wait, who had the least comes first. Halves every second.
-  std::uint64_t served(mqtt::TimePoint now) const;
+  std::uint64_t served(mqtt::TimePoint now) const { return Recent(served_, now); }
+  // The same of what other shards had to do for it.
+  std::uint64_t served_elsewhere(mqtt::TimePoint now) const { return Recent(served_elsewhere_, now); }
 
   // Where to read to next: the memory of an unfinished large packet, or `offered`; less of
   // it while the client has to take answers.
@@ -131,7 +133,8 @@ class ServerConnection final : private SessionPeer {
   void HandleFrames(mqtt::TimePoint now);
   void HandleFrame(const mqtt::Frame& frame, mqtt::TimePoint now);
   void KeepTail(mqtt::TimePoint now);
-  void AddServed(std::size_t work, mqtt::TimePoint now);
+  std::uint64_t Recent(std::uint32_t work, mqtt::TimePoint now) const;
+  void AddServed(std::size_t work, std::size_t elsewhere, mqtt::TimePoint now);
   bool AnswersPileUp() const;
 
   // server_connection.cc
@@ -200,10 +203,11 @@ class ServerConnection final : private SessionPeer {
   std::unique_ptr<Authentication> auth_;      // Null: CONNECT named no method.
   mqtt::TimePoint last_packet_at_;            // Before CONNECT is accepted the beginning, afterwards the end.
   mqtt::TimePoint served_at_{};
-  std::uint32_t served_ = 0;      // At served_at_.
-  std::uint32_t unreleased_ = 0;  // QoS 2 messages of this connection that it has not released.
+  std::uint32_t served_ = 0;  // At served_at_, as the next.
+  std::uint32_t served_elsewhere_ = 0;
   ConnectionTerms terms_;
   std::uint32_t asked_expiry_ = 0;  // In CONNECT.
+  std::uint16_t unreleased_ = 0;    // QoS 2 messages of this connection that it has not released: no more than ids.
   State state_ = State::kAwaitingConnect;
   bool abandoned_ : 1 = false;
   bool reading_paused_ : 1 = false;

@@ -117,6 +117,10 @@ Link* Shard::AddLink(std::unique_ptr<mqtt::Transport> transport) {
     core_.Log(LogLevel::kWarning, "event=refused peer=", transport->peer(), " reason=\"too many connections\"");
     return nullptr;
   }
+  return &AddAdmitted(std::move(transport));
+}
+
+Link& Shard::AddAdmitted(std::unique_ptr<mqtt::Transport> transport) {
   auto& link = links_.emplace_back(std::make_unique<Link>(static_cast<LinkHost&>(*this), core_, std::move(transport)));
   link->index = static_cast<std::uint32_t>(links_.size() - 1);
   link->serial = ++last_link_;
@@ -124,7 +128,7 @@ Link* Shard::AddLink(std::unique_ptr<mqtt::Transport> transport) {
   link->Start();
   Schedule(*link);
   ArmTimer();
-  return link.get();
+  return *link;
 }
 
 // The stream that has said nothing for longest goes.
@@ -217,7 +221,6 @@ void Shard::Flush() {
 void Shard::CountMemory() {
   core_.counters.memory_used.Set(core_.budget.used());
   core_.counters.memory_kept.Set(core_.budget.kept_here());
-  core_.counters.subscription_memory.Set(core_.SubscriptionBytes());
 }
 
 void Shard::FlushAwake() {
@@ -252,9 +255,10 @@ std::uint64_t Shard::RankOf(const ServerConnection& connection) const {
   return served < BrokerCore::kWorkPerTurn ? 0 : served;
 }
 
-// Back-pressure from another shard: for those who make most of its work.
+// Back-pressure from another shard: for those who make its work.
 bool Shard::MustWait(const Link& link) const {
-  return core_.neighbours != nullptr && core_.neighbours->crowded() && RankOf(link.connection()) > 0;
+  if (core_.neighbours == nullptr || !core_.neighbours->crowded()) return false;
+  return link.connection().served_elsewhere(Now()) >= (core_.neighbours->overfull() ? 1 : BrokerCore::kWorkPerTurn);
 }
 
 bool Shard::HasTurn(const Link& link) const {
@@ -266,6 +270,10 @@ bool Shard::HasTurn(const Link& link) const {
 void Shard::OnUnfinished(Link& link) {
   if (stopped() || link.held) return;
   if (link.connection().unfinished() && MustWait(link)) return Hold(link);
+  Await(link);
+}
+
+void Shard::Await(Link& link) {
   const bool waits = link.place.ticket != 0;
   Place place{RankOf(link.connection()), waits ? link.place.ticket : ++last_place_};
   if (!link.connection().unfinished()) place.rank += 4 * BrokerCore::kWorkPerTurn;  // Retained messages are not urgent.
@@ -281,14 +289,29 @@ void Shard::Hold(Link& link) {
   LeaveQueue(link);
   link.held = true;
   held_.push_back(&link);
-  ScheduleFlush();
+  ScheduleFlush();  // It looks whether there is room again.
+  if (held_.size() > 1) return;
+  if (hold_timer_ == nullptr) hold_timer_ = core_.options.environment.clock->NewTimer(executor_);
+  hold_timer_->Arm(Now() + kLongestPause, [this] { ReleaseLongestHeld(); });
 }
 
 void Shard::ReleaseHeld() {
+  hold_timer_->Disarm();
   for (Link* link : std::exchange(held_, {})) {
     link->held = false;
     OnUnfinished(*link);
   }
+}
+
+// Whatever keeps the other shard busy: everyone gets on.
+void Shard::ReleaseLongestHeld() {
+  if (held_.empty()) return;
+  Link& link = *held_.front();
+  held_.erase(held_.begin());
+  link.held = false;
+  link.was_held = true;
+  Await(link);
+  if (!held_.empty()) hold_timer_->Arm(Now() + kLongestPause, [this] { ReleaseLongestHeld(); });
 }
 
 void Shard::PostContinue() {
@@ -307,7 +330,14 @@ void Shard::ContinueTurn() {
     ScheduleFlush();
   }
   core_.work = 0;
-  while (!waiting_.empty() && core_.work < BrokerCore::kWorkPerTurn) ContinueOne(*waiting_.begin()->second);
+  while (!waiting_.empty() && core_.work < BrokerCore::kWorkPerTurn) {
+    Link& next = *waiting_.begin()->second;
+    if (next.connection().unfinished() && !next.was_held && MustWait(next)) {
+      Hold(next);
+    } else {
+      ContinueOne(next);
+    }
+  }
   core_.work = 0;
   if (!by_age_.empty()) ContinueOne(*by_age_.begin()->second);
   CountMemory();
@@ -317,6 +347,7 @@ void Shard::ContinueTurn() {
 
 void Shard::ContinueOne(Link& link) {
   LeaveQueue(link);
+  link.was_held = false;
   link.Continue(Now());
   Schedule(link);
 }
@@ -415,6 +446,7 @@ void Shard::StopNow() {
   timer_ = nullptr;
   resume_timer_ = nullptr;
   patience_timer_ = nullptr;
+  hold_timer_ = nullptr;
 }
 
 }  // namespace mqttrpc::broker

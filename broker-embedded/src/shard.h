@@ -78,6 +78,7 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
 
   bool Enter();
   Link* AddLink(std::unique_ptr<mqtt::Transport> transport);
+  Link& AddAdmitted(std::unique_ptr<mqtt::Transport> transport);
   void ScheduleFlush();
   void OnMail();
   void ReceiveMail();
@@ -102,6 +103,8 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   bool MustWait(const Link& link) const;
   void Hold(Link& link);
   void ReleaseHeld();
+  void ReleaseLongestHeld();
+  void Await(Link& link);
   void DisconnectAll();
   void StopTurn(int turns_left, absl::AnyInvocable<void()> done);
 
@@ -136,6 +139,7 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   mqtt::TimePoint timer_armed_for_ = mqtt::kNever;
   std::unique_ptr<mqtt::Timer> resume_timer_;
   std::unique_ptr<mqtt::Timer> patience_timer_;
+  std::unique_ptr<mqtt::Timer> hold_timer_;
 };
 
 }  // namespace mqttrpc::broker

@@ -10,9 +10,9 @@ namespace mqttrpc::broker {
 namespace {
 
 // What may wait in a box before those who fill it wait themselves: work for a few
-// milliseconds, in the units of BrokerCore::work, whatever the messages cost.
+// milliseconds, in the units of BrokerCore::work, and so many mails whatever they cost.
 constexpr std::size_t kMostWork = 20'000;
-constexpr std::size_t kMostMessages = 500;
+constexpr std::size_t kMostMails = 500;
 
 // Empties `from`.
 template <typename T>
@@ -36,7 +36,7 @@ std::size_t BytesOf(const std::vector<T>& list) {
 void Mailbox::Post(MailBatch& batch) {
   if (batch.news.empty() && batch.messages.empty()) return;
   bytes_ += BytesOf(batch.news) + BytesOf(batch.messages);
-  messages_ += batch.messages.size();
+  mails_ += batch.news.size() + batch.messages.size();
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
@@ -54,23 +54,23 @@ void Mailbox::Take(MailBatch& mail) {
   filled_.store(false, std::memory_order_relaxed);
 }
 
-ShardSet Mailbox::OnHandled(std::size_t bytes, std::size_t messages, std::size_t work) {
+ShardSet Mailbox::OnHandled(std::size_t bytes, std::size_t mails) {
   bytes_ -= bytes;
-  messages_ -= messages;
-  if (messages > 0) {  // Up at once, down slowly.
-    constexpr std::size_t kSlowly = 16;
-    const std::size_t before = work_per_message();
-    work_per_message_.store(std::max(work / messages, before - (before + kSlowly - 1) / kSlowly),
-                            std::memory_order_relaxed);
-  }
-  if (wait_for_room_.load() == 0 || IsOver(2)) return 0;
+  mails_ -= mails;
+  if (wait_for_room_.load() == 0 || IsOver(1, 2)) return 0;
   return wait_for_room_.exchange(0);
 }
 
-bool Mailbox::IsOver(std::size_t divisor) const {
-  const std::size_t messages = messages_.load();
-  return messages > kMostMessages / divisor || messages * work_per_message() > kMostWork / divisor ||
-         bytes() > most_bytes_ / divisor;
+// Up at once, down in a few steps.
+void Mailbox::OnWorked(std::size_t messages, std::size_t work) {
+  const std::size_t before = work_per_message();
+  work_per_message_.store(std::max(work / messages, before - (before + 3) / 4), std::memory_order_relaxed);
+}
+
+bool Mailbox::IsOver(std::size_t factor, std::size_t divisor) const {
+  const std::size_t mails = mails_.load();
+  const auto over = [&](std::size_t value, std::size_t most) { return value > most / divisor * factor; };
+  return over(mails, kMostMails) || over(mails * work_per_message(), kMostWork) || over(bytes(), most_bytes_);
 }
 
 // The owner looks whom to wake after it has counted, we count after we have said so: one of

@@ -48,6 +48,8 @@ struct News {
     return news;
   }
   std::size_t bytes() const { return sizeof(News) + topic_filter.size(); }
+  // What it makes its receiver do, in the units of BrokerCore::work: each level may be a node.
+  std::size_t work() const { return 4 + topic_filter.size() / 2; }
 
   std::size_t from = 0;  // The sender.
   std::string topic_filter;
@@ -89,28 +91,31 @@ class Mailbox {
   void Take(MailBatch& mail);
   bool empty() const { return !filled_.load(std::memory_order_acquire); }
 
-  // The owner has handled so much of what it took; `messages` of them took so much `work`,
-  // in the units of BrokerCore::work. Returns whom to wake; see WakeWhenRoomy().
-  ShardSet OnHandled(std::size_t bytes, std::size_t messages, std::size_t work);
+  // The owner has handled so much of what it took. Returns whom to wake; see
+  // WakeWhenRoomy().
+  ShardSet OnHandled(std::size_t bytes, std::size_t mails);
+  // So much work, in the units of BrokerCore::work, were some messages of them.
+  void OnWorked(std::size_t messages, std::size_t work);
 
   // Any thread, as for all that follows.
   std::size_t bytes() const { return bytes_.load(); }
   // About how much work one more message for the owner makes.
   std::size_t work_per_message() const { return work_per_message_.load(std::memory_order_relaxed); }
-  bool crowded() const { return IsOver(1); }
+  bool crowded() const { return IsOver(1, 1); }
+  bool overfull() const { return IsOver(4, 1); }  // However little each of those who fill it does.
   // Whether it is crowded; then `shard` is woken when only half of that is left.
   bool WakeWhenRoomy(std::size_t shard);
 
  private:
-  bool IsOver(std::size_t divisor) const;
+  bool IsOver(std::size_t factor, std::size_t divisor) const;
 
-  std::size_t most_bytes_ = std::numeric_limits<std::size_t>::max();  // Set at the beginning.
-  std::function<void()> wake_;                                        // The same.
+  std::size_t most_bytes_ = std::numeric_limits<std::size_t>::max() / 8;  // Set at the beginning.
+  std::function<void()> wake_;                                            // The same.
   std::mutex mutex_;
   MailBatch waiting_;  // Guarded.
   std::atomic<bool> filled_{false};
   std::atomic<std::size_t> bytes_{0};
-  std::atomic<std::size_t> messages_{0};
+  std::atomic<std::size_t> mails_{0};
   std::atomic<std::size_t> work_per_message_{1};
   std::atomic<ShardSet> wait_for_room_{0};
 };
@@ -130,6 +135,9 @@ class PostOffice {
   // you post one to all others and Take() what came before it (docs/decisions/0014-several-shards.md).
   std::mutex& retained_order() { return retained_order_; }
 
+  // What all subscriptions take; see SubscriptionTree::Join().
+  std::atomic<std::size_t>& subscription_bytes() { return subscription_bytes_; }
+
   // Whose they are sees to it that they are there while anyone may ask.
   void set_counters(std::size_t shard, const Counters& counters) { counters_[shard] = &counters; }
   const Counters& counters(std::size_t shard) const { return *counters_[shard]; }
@@ -139,6 +147,7 @@ class PostOffice {
   std::vector<Mailbox> boxes_;
   std::vector<const Counters*> counters_;
   std::mutex retained_order_;
+  std::atomic<std::size_t> subscription_bytes_{0};
 };
 
 }  // namespace mqttrpc::broker

@@ -58,10 +58,10 @@ void Shard::Arrive(std::unique_ptr<mqtt::Transport> transport, const std::string
     core_.Log(mqtt::LogLevel::kWarning, "event=refused peer=", transport->peer(), " reason=\"no descriptor left\"");
     return;
   }
-  Link* const link = AddLink(std::move(transport));
-  if (link == nullptr) return;
-  link->connection().set_moved();
-  link->OnBytes(mqtt::AsBytes(unread));
+  if (stopped()) return;
+  Link& link = AddAdmitted(std::move(transport));  // By the first shard; what it counted goes on.
+  link.connection().set_moved();
+  link.OnBytes(mqtt::AsBytes(unread));
 }
 
 }  // namespace mqttrpc::broker

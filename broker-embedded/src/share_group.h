@@ -36,8 +36,8 @@ struct GroupState {
 // of theirs. A message is held by one shard at a time.
 class ShareGroup {
  public:
-  // `topic_filter` is whole. The places of what waits, and what other shards tell, are taken
-  // from `budget`, which may be null.
+  // `topic_filter` is whole. The places of what waits are taken from `budget`, which may be
+  // null.
   ShareGroup(std::string_view topic_filter, ShareGroupId id, std::size_t position, MemoryBudget* budget)
       : topic_filter_(topic_filter), id_(id), position_(position), budget_(budget) {}
   ~ShareGroup() { Charge(-backlog_.size()); }

@@ -168,7 +168,7 @@ MessageRef SharedMessage::Make(MemoryBudget& budget, mqtt::Block block, char* pa
 MessageRef SharedMessage::ForShard(MessageRef message) {
   SharedMessage& original = *message.message_;
   if (original.references_ == 1) {
-    std::exchange(original.budget_, nullptr)->Give(original.block_bytes_);
+    if (MemoryBudget* budget = std::exchange(original.budget_, nullptr)) budget->Give(original.block_bytes_);
     return message;
   }
   const std::size_t size = sizeof(SharedMessage) + original.topic_name().size() + original.tail().size();

@@ -51,24 +51,38 @@ std::size_t SubscriptionTree::CostOf(const Subscription& subscription) const {
   return cost;
 }
 
-// As if the others' members were the only ones. Each shard of them is a place in a list and
-// in a map more.
-std::size_t SubscriptionTree::CostElsewhere(const ShareGroup& group) const {
-  if (group.elsewhere().empty()) return 0;
+// What it takes to know of members on so many shards, as if there were no others. Each is a
+// place in a list and in a map.
+std::size_t SubscriptionTree::CostElsewhere(const ShareGroup& group, std::size_t shards) const {
+  if (shards == 0) return 0;
   return sizeof(ShareGroup) + 2 * kOverhead + group.topic_filter().size() + CostOf(*group.node_) +
-         group.elsewhere().size() * (sizeof(ShareGroup::Elsewhere) + kOverhead);
+         shards * (sizeof(ShareGroup::Elsewhere) + kOverhead);
 }
 
 // Unsigned arithmetic: a negative number gives back.
 void SubscriptionTree::Charge(Subscriber& subscriber, std::size_t bytes) {
   subscriber.subscription_bytes_ += bytes;
   bytes_ += bytes;
+  AddToAll(bytes);
   if (budget_ != nullptr) budget_->Take(bytes);
 }
 
 void SubscriptionTree::ChargeElsewhere(std::size_t bytes) {
-  bytes_elsewhere_ += bytes;
   if (budget_ != nullptr) budget_->Take(bytes);
+}
+
+void SubscriptionTree::Join(std::size_t shards, std::atomic<std::size_t>& bytes_of_all) {
+  others_ = shards - 1;
+  bytes_of_all_ = &bytes_of_all;
+}
+
+void SubscriptionTree::AddToAll(std::size_t bytes) {
+  if (bytes_of_all_ != nullptr) *bytes_of_all_ += bytes;
+}
+
+// What each other shard needs to know that somebody here has subscribed.
+std::size_t SubscriptionTree::CostThere(const FilterNode& node) const {
+  return node.in_trie ? CostOf(node) : ExactInterest::kCostOfEntry;
 }
 
 bool SubscriptionTree::Subscribe(Subscriber& subscriber, std::string_view topic_filter,
@@ -152,12 +166,15 @@ void SubscriptionTree::Link(Subscription& subscription) {
   };
   if (subscription.group != nullptr) {
     link(subscription.group->members_);
+    if (subscription.group->members_.size() == 1) AddToAll(others_ * CostElsewhere(*subscription.group, 1));
     if (on_group_change_) on_group_change_(*subscription.group);
     return;
   }
   FilterNode& node = *subscription.node;
   link(node.subscriptions);
-  if (node.subscriptions.size() == 1 && on_interest_) on_interest_(FilterOf(node), true);
+  if (node.subscriptions.size() > 1) return;
+  AddToAll(others_ * CostThere(node));
+  if (on_interest_) on_interest_(FilterOf(node), true);
 }
 
 // Out of its subscriber's list.
@@ -184,12 +201,16 @@ void SubscriptionTree::Remove(Subscription& subscription) {
     std::swap(members[subscription.position], members.back());
     moved(*members[subscription.position], subscription.position);
     members.pop_back();
+    if (members.empty()) AddToAll(-(others_ * CostElsewhere(group, 1)));
     if (on_group_change_) on_group_change_(group);
     return CloseGroup(group);
   }
   FilterNode& node = *subscription.node;
   node.subscriptions.Remove(subscription.position, moved);
-  if (node.subscriptions.empty() && on_interest_) on_interest_(FilterOf(node), false);
+  if (node.subscriptions.empty()) {
+    AddToAll(-(others_ * CostThere(node)));
+    if (on_interest_) on_interest_(FilterOf(node), false);
+  }
   Prune(&node);
 }
 
@@ -253,9 +274,9 @@ ShareGroup& SubscriptionTree::OpenGroup(std::string_view shared_filter) {
 
 void SubscriptionTree::SetElsewhere(ShareGroup& group, std::size_t shard, ShareGroupId group_there,
                                     const GroupState& state) {
-  const std::size_t before = CostElsewhere(group);
+  const std::size_t before = CostElsewhere(group, group.elsewhere().size());
   group.SetElsewhere(shard, group_there, state);
-  ChargeElsewhere(CostElsewhere(group) - before);
+  ChargeElsewhere(CostElsewhere(group, group.elsewhere().size()) - before);
 }
 
 void SubscriptionTree::CloseGroup(ShareGroup& group) {

@@ -1,6 +1,7 @@
 // Which subscriptions a Topic Name is for (MQTT 4.7, 4.8).
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -151,8 +152,12 @@ class SubscriptionTree {
 
   std::size_t size() const { return size_; }    // Subscriptions.
   std::size_t bytes() const { return bytes_; }  // What they take, about.
-  // The same of what is known of other shards'.
-  std::size_t bytes_elsewhere() const { return bytes_elsewhere_ + exact_elsewhere_.bytes(); }
+
+  // One of `shards`, which add what their subscriptions take, here and where they are known,
+  // to `bytes_of_all`; before anything else. References outlive it.
+  void Join(std::size_t shards, std::atomic<std::size_t>& bytes_of_all);
+  std::size_t bytes_of_all() const { return bytes_of_all_ == nullptr ? bytes_ : bytes_of_all_->load(); }
+
   std::size_t node_count() const;  // Exact filters and trie nodes, without the root.
 
  private:
@@ -183,9 +188,11 @@ class SubscriptionTree {
   std::string FilterOf(const FilterNode& node) const;
   std::size_t CostOf(const FilterNode& node) const;
   std::size_t CostOf(const Subscription& subscription) const;
-  std::size_t CostElsewhere(const ShareGroup& group) const;
+  std::size_t CostElsewhere(const ShareGroup& group, std::size_t shards) const;
   void Charge(Subscriber& subscriber, std::size_t bytes);
   void ChargeElsewhere(std::size_t bytes);
+  void AddToAll(std::size_t bytes);
+  std::size_t CostThere(const FilterNode& node) const;
   void Link(Subscription& subscription);
   void Unlink(Subscription& subscription);
   void Remove(Subscription& subscription);
@@ -198,7 +205,8 @@ class SubscriptionTree {
   std::size_t trie_nodes_ = 0;
   std::size_t size_ = 0;
   std::size_t bytes_ = 0;
-  std::size_t bytes_elsewhere_ = 0;  // But for exact_elsewhere_.
+  std::size_t others_ = 0;  // Shards.
+  std::atomic<std::size_t>* bytes_of_all_ = nullptr;
   MemoryBudget* const budget_;
   absl::flat_hash_map<ShareGroupId, std::unique_ptr<ShareGroup>> groups_;
   absl::flat_hash_map<std::string_view, ShareGroup*, TextHash, std::equal_to<>>

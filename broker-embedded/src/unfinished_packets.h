@@ -47,7 +47,8 @@ class UnfinishedPackets {
   static constexpr std::size_t kSmall = std::size_t{4} * 1024;
 
   UnfinishedPackets(MemoryBudget& budget, std::size_t maximum_packet_size)
-      : budget_(budget), most_parts_(std::max(budget.part() / 4, std::min(maximum_packet_size, budget.limit() / 4))) {}
+      : budget_(budget),
+        most_parts_(std::max(budget.part() / 4, std::min(maximum_packet_size + kBesides, budget.limit() / 4))) {}
   UnfinishedPackets(const UnfinishedPackets&) = delete;
   UnfinishedPackets& operator=(const UnfinishedPackets&) = delete;
 
@@ -70,7 +71,7 @@ class UnfinishedPackets {
   // Which has to go, now that `packet` has grown: the largest, the oldest of those. Null
   // if none has. Small ones never have to.
   Packet* Surplus(const Packet& packet) const {
-    if (packet.key_ == 0 || !(parts_ > most_parts_ || budget_.exhausted())) return nullptr;
+    if (packet.key_ == 0 || !(AreTooMany() || budget_.exhausted())) return nullptr;
     return std::max_element(large_.begin(), large_.end(),
                             [](const auto& a, const auto& b) { return a.second->bytes_ < b.second->bytes_; })
         ->second;
@@ -85,6 +86,12 @@ class UnfinishedPackets {
   static std::size_t bytes(const Packet& packet) { return packet.bytes_; }
 
  private:
+  bool AreTooMany() const {
+    if (parts_ <= budget_.part() / 4) return false;
+    return parts_ > most_parts_ || parts_ + budget_.arriving_elsewhere() > budget_.limit() / 4;
+  }
+
+  static constexpr std::size_t kBesides = std::size_t{64} * 1024;  // Room around a packet, and small parts of others.
   static constexpr std::size_t kLeastRead = 512;
   static constexpr std::size_t kMostRead = std::size_t{64} * 1024;
 

@@ -65,7 +65,7 @@ class AsioSocketWatch final : public SocketWatch {
     if (error) return;
     state_->asked_to_write = false;
     state_->socket.assign(tcp::v4(), descriptor, error);  // Or another: we ask for nothing that depends on it.
-    if (error) close(descriptor);  // The next wait ends at once, and the read after it fails.
+    if (error) close(descriptor);                         // The next wait ends at once, and the read after it fails.
   }
 
   void Await(tcp::socket::wait_type what, bool State::* waiting, void (Target::*tell)(),

@@ -81,8 +81,8 @@ TEST_F(MailboxTest, CountsWhatItHoldsUntilThatIsHandled) {
   EXPECT_EQ(box_.bytes(), news + messages);
   Take();
   EXPECT_EQ(box_.bytes(), news + messages);
-  box_.OnHandled(news, 0, 0);
-  box_.OnHandled(messages, 3, 3);
+  box_.OnHandled(news, 1);
+  box_.OnHandled(messages, 3);
   EXPECT_EQ(box_.bytes(), 0u);
 }
 
@@ -91,18 +91,22 @@ TEST_F(MailboxTest, IsCrowdedByWorkByNumberOrByBytes) {
   EXPECT_FALSE(box_.crowded());
   std::size_t bytes = PostMessages(501);
   EXPECT_TRUE(box_.crowded());
-  box_.OnHandled(bytes, 501, 501);
+  box_.OnHandled(bytes, 501);
   EXPECT_FALSE(box_.crowded());
 
   bytes = PostMessages(1, 100'001);
   EXPECT_TRUE(box_.crowded());
-  box_.OnHandled(bytes, 1, 7'000);  // That is what a message costs, as it seems.
+  box_.OnHandled(bytes, 1);
   EXPECT_FALSE(box_.crowded());
 
+  box_.OnWorked(1, 7'000);  // That is what a message costs, as it seems.
   PostMessages(2);
   EXPECT_FALSE(box_.crowded());
   PostMessages(1);
   EXPECT_TRUE(box_.crowded());
+  EXPECT_FALSE(box_.overfull());
+  PostMessages(9);
+  EXPECT_TRUE(box_.overfull());
 }
 
 TEST_F(MailboxTest, SaysWhoWaitsForRoomOnceHalfIsFree) {
@@ -110,10 +114,10 @@ TEST_F(MailboxTest, SaysWhoWaitsForRoomOnceHalfIsFree) {
   const std::size_t bytes = PostMessages(501) / 501;
   EXPECT_TRUE(box_.WakeWhenRoomy(3));
   EXPECT_TRUE(box_.WakeWhenRoomy(0));
-  EXPECT_EQ(box_.OnHandled(250 * bytes, 250, 250), 0u);
+  EXPECT_EQ(box_.OnHandled(250 * bytes, 250), 0u);
   EXPECT_FALSE(box_.crowded());
-  EXPECT_EQ(box_.OnHandled(bytes, 1, 1), SetOf(0) | SetOf(3));
-  EXPECT_EQ(box_.OnHandled(250 * bytes, 250, 250), 0u);
+  EXPECT_EQ(box_.OnHandled(bytes, 1), SetOf(0) | SetOf(3));
+  EXPECT_EQ(box_.OnHandled(250 * bytes, 250), 0u);
 }
 
 // A list that was long once must not stay so.

@@ -56,7 +56,7 @@ TEST_F(ShardsLoadTest, AQuietClientDoesNotWaitForTheMailOfAnotherShard) {
 }
 
 TEST_F(ShardsLoadTest, PublishersWaitForTheShardThatTheyFlood) {
-  constexpr std::size_t kEach = 250;
+  constexpr std::size_t kEach = 500;
   std::vector<std::unique_ptr<RawClient>> publishers;
   for (std::size_t shard = 1; shard < shards_.count(); ++shard) {
     publishers.push_back(ConnectedAt(shards_, shard, "another"));
@@ -123,6 +123,39 @@ TEST(ShardsLoadedTest, ASubscriptionFindsWhatWasRetainedBeforeIt) {
   EXPECT_EQ(late->waiting(), 0u);
 }
 
+// Room is told to all shards, so several may use the same: what comes too late goes on.
+TEST(ShardsGroupLoadTest, NothingWaitsWhileAMemberOnAnotherShardIsIdle) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    SCOPED_TRACE(seed);
+    Shards shards(seed, 4);
+    std::vector<std::unique_ptr<RawClient>> busy;
+    for (std::size_t i = 0; i < 3; ++i) {
+      const std::string client_id = absl::StrCat("busy-", i);
+      auto connect = ConnectAs(client_id);
+      mqtt::Properties properties;
+      properties.Set(mqtt::property::kReceiveMaximum, std::uint16_t{1});
+      connect.properties = properties;
+      busy.push_back(Connected(shards, connect));
+      Subscribe(shards, *busy.back(), SubscribeTo("$share/g/t"));
+    }
+    auto idle = Connected(shards, absl::StrCat("idle-", seed));
+    Subscribe(shards, *idle, SubscribeTo("$share/g/t"));
+    std::vector<std::unique_ptr<RawClient>> publishers;
+    for (std::size_t i = 0; i < shards.count(); ++i) publishers.push_back(ConnectedAt(shards, i, "publisher"));
+    constexpr std::size_t kEach = 10;
+    for (std::size_t i = 1; i <= kEach; ++i) {
+      for (const auto& publisher : publishers) {
+        publisher->Send(PublishOf("t", "x", static_cast<mqtt::PacketId>(i)));
+        shards.Steps(static_cast<int>(shards.Draw(8)));
+      }
+    }
+    shards.Settle();
+    std::size_t arrived = idle->waiting();
+    for (const auto& client : busy) arrived += client->waiting();
+    EXPECT_EQ(arrived, kEach * publishers.size());
+  }
+}
+
 // Neither can take any more. That is for the group to wait, not to pass on for ever.
 TEST(ShardsGroupLoadTest, MessagesThatNoMemberCanTakeStayWhereTheyAre) {
   for (const bool lasting : {false, true}) {
@@ -187,6 +220,56 @@ TEST(ShardsMemoryTest, SubscriptionsOfAllShardsLeaveRoomForMessages) {
     shards.Settle();
     EXPECT_LT(shards.Sum(&broker::Counters::memory_kept), 1'000u);  // What was charged was given back.
   }
+}
+
+// In one packet, before any other shard has heard of the first.
+TEST(ShardsMemoryTest, FiltersOfOneSubscribeAreCountedForAllShardsAtOnce) {
+  constexpr std::size_t kLimit = std::size_t{4} * 1024 * 1024;
+  broker::BrokerOptions options;
+  options.maximum_total_queued_bytes = kLimit;
+  Shards shards(5, 8, options);
+  auto greedy = Connected(shards, "greedy");
+  std::string levels;
+  for (int i = 0; i < 200; ++i) levels += "/a";
+  std::vector<std::string> filters;
+  mqtt::Subscribe subscribe;
+  subscribe.packet_id = 1;
+  for (int i = 0; i < 300; ++i) filters.push_back(absl::StrCat("+/", i, levels));
+  for (const std::string& filter : filters) {
+    subscribe.entries.emplace_back();
+    subscribe.entries.back().topic_filter = filter;
+  }
+  greedy->Send(subscribe);
+  shards.Settle();
+  EXPECT_TRUE(mqtt::IsError(greedy->Next<mqtt::SubAck>().reason_codes.back()));
+  EXPECT_LT(shards.Sum(&broker::Counters::memory_kept), kLimit / 2);
+}
+
+// Each shard keeps them.
+TEST(ShardsMemoryTest, RetainedMessagesOfAllShardsLeaveRoomForOthers) {
+  constexpr std::size_t kLimit = std::size_t{4} * 1024 * 1024;
+  broker::BrokerOptions options;
+  options.maximum_total_queued_bytes = kLimit;
+  Shards shards(5, 4, options);
+  auto publisher = Connected(shards, "publisher");
+  const std::string payload(200'000, 'x');
+  bool refused = false;
+  for (int i = 0; i < 30; ++i) {
+    const std::string topic = absl::StrCat("t/", i);
+    auto retained = PublishOf(topic, payload, 1);
+    retained.retain = true;
+    publisher->Send(retained);
+    shards.Settle();
+    refused = mqtt::IsError(publisher->Next<mqtt::PubAck>().reason_code) || refused;
+  }
+  EXPECT_TRUE(refused);
+  EXPECT_LT(shards.Sum(&broker::Counters::memory_kept), kLimit / 8 * 5);
+  auto subscriber = Connected(shards, "subscriber");
+  Subscribe(shards, *subscriber, SubscribeTo("live"));
+  publisher->Send(PublishOf("live", "through", 1));
+  shards.Settle();
+  ASSERT_EQ(subscriber->waiting(), 1u);
+  EXPECT_EQ(subscriber->Next<mqtt::Publish>().payload, "through");
 }
 
 // A shard's part of the memory is smaller than that.
