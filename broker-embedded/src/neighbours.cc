@@ -198,7 +198,7 @@ void Neighbours::HandleNews() {
     core_.work += news.work();
   }
   const std::size_t handled = taken_.news.size();
-  Empty(taken_.news);
+  ClearAndTrim(taken_.news);
   OnHandled(bytes, handled);
 }
 
@@ -217,7 +217,7 @@ void Neighbours::HandleMessages(Most most) {
   }
   const std::size_t handled = next_message_ - first;
   if (!behind()) {
-    Empty(taken_.messages);
+    ClearAndTrim(taken_.messages);
     next_message_ = 0;
   }
   if (handled > 0) office_.box(index_).OnWorked(handled, core_.work - work);

@@ -22,7 +22,7 @@ void Append(std::vector<T>& from, std::vector<T>& to) {
   } else {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
   }
-  Empty(from);
+  ClearAndTrim(from);
 }
 
 template <typename T>

@@ -21,7 +21,6 @@ namespace mqttrpc::broker {
 // For your subscribers; if retained, to be kept. Or for one of your members of a share
 // group. Once posted, `message` is the receiver's own.
 struct ForwardedMessage {
-  ForwardedMessage() = default;
   explicit ForwardedMessage(MessageRef message_in) : message(std::move(message_in)) {}
   std::size_t bytes() const { return sizeof(ForwardedMessage) + message->block_bytes(); }
 
@@ -66,7 +65,7 @@ struct MailBatch {
 
 // Keeps its memory, unless that is much.
 template <typename T>
-void Empty(std::vector<T>& list) {
+void ClearAndTrim(std::vector<T>& list) {
   constexpr std::size_t kKeptPlaces = 4'096;
   list.clear();
   if (list.capacity() > kKeptPlaces) list.shrink_to_fit();

@@ -13,7 +13,9 @@ using asio::ip::tcp;
 
 class AsioSocketWatch final : public SocketWatch {
  public:
-  explicit AsioSocketWatch(tcp::socket socket) : state_(std::make_shared<State>(std::move(socket))) {
+  // `asked_to_write`: since Asio has the socket, which then was waited on to be connected.
+  AsioSocketWatch(tcp::socket socket, bool asked_to_write)
+      : state_(std::make_shared<State>(std::move(socket), asked_to_write)) {
     asio::error_code ignored;
     state_->socket.native_non_blocking(true, ignored);
   }
@@ -47,13 +49,14 @@ class AsioSocketWatch final : public SocketWatch {
  private:
   // Handlers of waits that were cancelled come after the watch is gone.
   struct State {
-    explicit State(tcp::socket socket_in) : socket(std::move(socket_in)) {}
+    State(tcp::socket socket_in, bool asked_to_write_in)
+        : socket(std::move(socket_in)), asked_to_write(asked_to_write_in) {}
     int native() { return socket.native_handle(); }
 
     tcp::socket socket;
     bool reading = false;  // Somebody waits for that.
     bool writing = false;
-    bool asked_to_write = true;  // Since Asio has the socket: at least to connect it.
+    bool asked_to_write;  // See Renew().
   };
 
   // What Asio once was asked for it asks the system for with every wait, and is told at once
@@ -84,7 +87,7 @@ class AsioSocketWatch final : public SocketWatch {
 }  // namespace
 
 std::unique_ptr<SocketWatch> NewAsioSocketWatch(tcp::socket socket) {
-  return std::make_unique<AsioSocketWatch>(std::move(socket));
+  return std::make_unique<AsioSocketWatch>(std::move(socket), true);
 }
 
 std::unique_ptr<SocketWatch> WatchSocket(int descriptor, const asio::any_io_executor& executor, SocketPoller* poller) {
@@ -92,7 +95,7 @@ std::unique_ptr<SocketWatch> WatchSocket(int descriptor, const asio::any_io_exec
   tcp::socket socket(executor);
   asio::error_code error;
   socket.assign(tcp::v4(), descriptor, error);  // See Renew().
-  if (!error) return NewAsioSocketWatch(std::move(socket));
+  if (!error) return std::make_unique<AsioSocketWatch>(std::move(socket), false);
   close(descriptor);
   errno = error.value();
   return nullptr;

@@ -47,7 +47,8 @@ class SocketWatch {
   virtual int Release() = 0;
 };
 
-// Watches through Asio, which asks the system anew for every wait.
+// Watches through Asio, which asks the system anew for every wait. Takes over a socket that
+// Asio has connected.
 std::unique_ptr<SocketWatch> NewAsioSocketWatch(asio::ip::tcp::socket socket);
 
 // Watches through `poller`, or through Asio on `executor` if that is null. Takes a socket over

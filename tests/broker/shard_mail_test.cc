@@ -123,10 +123,10 @@ TEST_F(MailboxTest, SaysWhoWaitsForRoomOnceHalfIsFree) {
 // A list that was long once must not stay so.
 TEST_F(MailboxTest, KeepsNoMemoryOfManyMails) {
   std::vector<int> list(100'000);
-  Empty(list);
+  ClearAndTrim(list);
   EXPECT_LE(list.capacity(), 4'096u);
   list.resize(100);
-  Empty(list);
+  ClearAndTrim(list);
   EXPECT_GE(list.capacity(), 100u);
 }
 

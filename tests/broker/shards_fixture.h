@@ -61,7 +61,7 @@ class ToldOfWrites final : public mqtt::MovableTransport {
 class Shards {
  public:
   explicit Shards(std::uint64_t seed, std::size_t count = 3, broker::BrokerOptions options = {})
-      : order_(seed), random_(seed) {
+      : seed_(seed), order_(seed), random_(seed) {
     options.shards = count;
     options.environment.clock = &clock_;
     options.environment.random = &random_;
@@ -129,6 +129,7 @@ class Shards {
     clients_.poll();
   }
 
+  std::uint64_t seed() const { return seed_; }
   std::size_t Draw(std::size_t bound) { return order_() % bound; }
   broker::Shard& shard(std::size_t i) { return *shards_[i]; }
   std::size_t count() const { return shards_.size(); }
@@ -151,6 +152,7 @@ class Shards {
     return loops;
   }
 
+  const std::uint64_t seed_;
   std::mt19937_64 order_;
   std::size_t running_ = std::numeric_limits<std::size_t>::max();  // Whose handler we are in.
   asio::io_context clients_;
@@ -159,6 +161,15 @@ class Shards {
   std::vector<std::unique_ptr<asio::io_context>> loops_;
   std::vector<std::shared_ptr<broker::Shard>> shards_;
 };
+
+// Runs `body` with a new broker and another order each time.
+inline void InManyOrders(const std::function<void(Shards&)>& body, std::size_t count = 3) {
+  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Shards shards(seed, count);
+    body(shards);
+  }
+}
 
 // Accepted; wherever its home is.
 inline std::unique_ptr<RawClient> Connected(Shards& shards, const mqtt::Connect& connect) {

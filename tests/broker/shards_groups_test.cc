@@ -18,9 +18,7 @@ using ::testing::ElementsAreArray;
 
 // MQTT 4.8.2
 TEST(ShardsGroupsTest, EachMessageOfAShareGroupGoesToOneMember) {
-  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
-    SCOPED_TRACE(seed);
-    Shards shards(seed);
+  InManyOrders([](Shards& shards) {
     std::vector<std::unique_ptr<RawClient>> members;
     for (int i = 0; i < 6; ++i) {
       members.push_back(Connected(shards, absl::StrCat("m", i)));
@@ -42,14 +40,12 @@ TEST(ShardsGroupsTest, EachMessageOfAShareGroupGoesToOneMember) {
     std::sort(expected.begin(), expected.end());
     std::sort(got.begin(), got.end());
     EXPECT_THAT(got, ElementsAreArray(expected));
-  }
+  });
 }
 
 // MQTT-4.8.2-5: while there is a member anywhere, nothing waits for one that is gone.
 TEST(ShardsGroupsTest, WhatADeadMemberHadGoesToOthersOnAnyShard) {
-  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
-    SCOPED_TRACE(seed);
-    Shards shards(seed);
+  InManyOrders([](Shards& shards) {
     std::vector<std::unique_ptr<RawClient>> members;
     for (int i = 0; i < 5; ++i) {
       const std::string client_id = absl::StrCat("m", i);
@@ -77,13 +73,11 @@ TEST(ShardsGroupsTest, WhatADeadMemberHadGoesToOthersOnAnyShard) {
     }
     EXPECT_THAT(got, ElementsAreArray(expected));
     EXPECT_EQ(shards.dropped(), 0u);
-  }
+  });
 }
 
 TEST(ShardsGroupsTest, WhatWaitsForAShareGroupGoesToWhoeverComesFirst) {
-  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
-    SCOPED_TRACE(seed);
-    Shards shards(seed);
+  InManyOrders([](Shards& shards) {
     auto connect = ConnectAs("away");
     mqtt::Properties properties;
     properties.Set(mqtt::property::kSessionExpiryInterval, std::uint32_t{3600});
@@ -96,11 +90,11 @@ TEST(ShardsGroupsTest, WhatWaitsForAShareGroupGoesToWhoeverComesFirst) {
       publisher->Send(PublishOf("t", absl::StrCat(i), static_cast<mqtt::PacketId>(i + 1)));
       shards.Steps(static_cast<int>(shards.Draw(30)));
     }
-    auto other = Connected(shards, absl::StrCat("other-", seed));
+    auto other = Connected(shards, absl::StrCat("other-", shards.seed()));
     Subscribe(shards, *other, SubscribeTo("$share/g/t"));
     shards.Settle();
     EXPECT_EQ(Messages(*other).size(), 10u);
-  }
+  });
 }
 
 }  // namespace

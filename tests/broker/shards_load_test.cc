@@ -12,6 +12,12 @@
 namespace mqttrpc::test {
 namespace {
 
+broker::BrokerOptions WithMemory(std::size_t bytes) {
+  broker::BrokerOptions options;
+  options.maximum_total_queued_bytes = bytes;
+  return options;
+}
+
 // On shard 0 many subscribers of one topic, on shard 1 somebody who publishes to it.
 class ShardsLoadTest : public ::testing::Test {
  protected:
@@ -125,35 +131,35 @@ TEST(ShardsLoadedTest, ASubscriptionFindsWhatWasRetainedBeforeIt) {
 
 // Room is told to all shards, so several may use the same: what comes too late goes on.
 TEST(ShardsGroupLoadTest, NothingWaitsWhileAMemberOnAnotherShardIsIdle) {
-  for (std::uint64_t seed = 0; seed < 100; ++seed) {
-    SCOPED_TRACE(seed);
-    Shards shards(seed, 4);
-    std::vector<std::unique_ptr<RawClient>> busy;
-    for (std::size_t i = 0; i < 3; ++i) {
-      const std::string client_id = absl::StrCat("busy-", i);
-      auto connect = ConnectAs(client_id);
-      mqtt::Properties properties;
-      properties.Set(mqtt::property::kReceiveMaximum, std::uint16_t{1});
-      connect.properties = properties;
-      busy.push_back(Connected(shards, connect));
-      Subscribe(shards, *busy.back(), SubscribeTo("$share/g/t"));
-    }
-    auto idle = Connected(shards, absl::StrCat("idle-", seed));
-    Subscribe(shards, *idle, SubscribeTo("$share/g/t"));
-    std::vector<std::unique_ptr<RawClient>> publishers;
-    for (std::size_t i = 0; i < shards.count(); ++i) publishers.push_back(ConnectedAt(shards, i, "publisher"));
-    constexpr std::size_t kEach = 10;
-    for (std::size_t i = 1; i <= kEach; ++i) {
-      for (const auto& publisher : publishers) {
-        publisher->Send(PublishOf("t", "x", static_cast<mqtt::PacketId>(i)));
-        shards.Steps(static_cast<int>(shards.Draw(8)));
-      }
-    }
-    shards.Settle();
-    std::size_t arrived = idle->waiting();
-    for (const auto& client : busy) arrived += client->waiting();
-    EXPECT_EQ(arrived, kEach * publishers.size());
-  }
+  InManyOrders(
+      [](Shards& shards) {
+        std::vector<std::unique_ptr<RawClient>> busy;
+        for (std::size_t i = 0; i < 3; ++i) {
+          const std::string client_id = absl::StrCat("busy-", i);
+          auto connect = ConnectAs(client_id);
+          mqtt::Properties properties;
+          properties.Set(mqtt::property::kReceiveMaximum, std::uint16_t{1});
+          connect.properties = properties;
+          busy.push_back(Connected(shards, connect));
+          Subscribe(shards, *busy.back(), SubscribeTo("$share/g/t"));
+        }
+        auto idle = Connected(shards, absl::StrCat("idle-", shards.seed()));
+        Subscribe(shards, *idle, SubscribeTo("$share/g/t"));
+        std::vector<std::unique_ptr<RawClient>> publishers;
+        for (std::size_t i = 0; i < shards.count(); ++i) publishers.push_back(ConnectedAt(shards, i, "publisher"));
+        constexpr std::size_t kEach = 10;
+        for (std::size_t i = 1; i <= kEach; ++i) {
+          for (const auto& publisher : publishers) {
+            publisher->Send(PublishOf("t", "x", static_cast<mqtt::PacketId>(i)));
+            shards.Steps(static_cast<int>(shards.Draw(8)));
+          }
+        }
+        shards.Settle();
+        std::size_t arrived = idle->waiting();
+        for (const auto& client : busy) arrived += client->waiting();
+        EXPECT_EQ(arrived, kEach * publishers.size());
+      },
+      4);
 }
 
 // Neither can take any more. That is for the group to wait, not to pass on for ever.
@@ -189,9 +195,7 @@ TEST(ShardsMemoryTest, SubscriptionsOfAllShardsLeaveRoomForMessages) {
   constexpr std::size_t kLimit = std::size_t{2} * 1024 * 1024;
   for (const std::string begin : {"+/", "$share/g/", "$share/g/+/"}) {
     SCOPED_TRACE(begin);
-    broker::BrokerOptions options;
-    options.maximum_total_queued_bytes = kLimit;
-    Shards shards(5, 4, options);
+    Shards shards(5, 4, WithMemory(kLimit));
     std::vector<std::unique_ptr<RawClient>> clients;
     bool refused = false;
     for (std::size_t i = 0; i < 4; ++i) {
@@ -225,9 +229,7 @@ TEST(ShardsMemoryTest, SubscriptionsOfAllShardsLeaveRoomForMessages) {
 // In one packet, before any other shard has heard of the first.
 TEST(ShardsMemoryTest, FiltersOfOneSubscribeAreCountedForAllShardsAtOnce) {
   constexpr std::size_t kLimit = std::size_t{4} * 1024 * 1024;
-  broker::BrokerOptions options;
-  options.maximum_total_queued_bytes = kLimit;
-  Shards shards(5, 8, options);
+  Shards shards(5, 8, WithMemory(kLimit));
   auto greedy = Connected(shards, "greedy");
   std::string levels;
   for (int i = 0; i < 200; ++i) levels += "/a";
@@ -248,9 +250,7 @@ TEST(ShardsMemoryTest, FiltersOfOneSubscribeAreCountedForAllShardsAtOnce) {
 // Each shard keeps them.
 TEST(ShardsMemoryTest, RetainedMessagesOfAllShardsLeaveRoomForOthers) {
   constexpr std::size_t kLimit = std::size_t{4} * 1024 * 1024;
-  broker::BrokerOptions options;
-  options.maximum_total_queued_bytes = kLimit;
-  Shards shards(5, 4, options);
+  Shards shards(5, 4, WithMemory(kLimit));
   auto publisher = Connected(shards, "publisher");
   const std::string payload(200'000, 'x');
   bool refused = false;
@@ -274,9 +274,8 @@ TEST(ShardsMemoryTest, RetainedMessagesOfAllShardsLeaveRoomForOthers) {
 
 // A shard's part of the memory is smaller than that.
 TEST(ShardsMemoryTest, EachShardTakesOnePacketOfTheMaximumSize) {
-  broker::BrokerOptions options;
+  auto options = WithMemory(std::size_t{8} * 1024 * 1024);
   options.maximum_packet_size = 1'000'000;
-  options.maximum_total_queued_bytes = std::size_t{8} * 1024 * 1024;
   Shards shards(5, 8, options);
   const std::string payload(900'000, 'x');
   for (std::size_t i = 0; i < shards.count(); ++i) {

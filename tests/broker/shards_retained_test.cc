@@ -16,9 +16,7 @@ namespace {
 // A subscription begins either before a retained message, which it then gets as it comes, or
 // after it; and what it heard last is what is retained.
 TEST(ShardsRetainedTest, ASubscriptionThatMeetsRetainedMessagesMissesNone) {
-  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
-    SCOPED_TRACE(seed);
-    Shards shards(seed);
+  InManyOrders([](Shards& shards) {
     auto publisher = Connected(shards, "p0");
     auto subscriber = Connected(shards, "s1");
     constexpr int kLast = 8;
@@ -43,13 +41,11 @@ TEST(ShardsRetainedTest, ASubscriptionThatMeetsRetainedMessagesMissesNone) {
       last = number;
     }
     EXPECT_EQ(last, kLast);
-  }
+  });
 }
 
 TEST(ShardsRetainedTest, AllShardsRetainTheSame) {
-  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
-    SCOPED_TRACE(seed);
-    Shards shards(seed);
+  InManyOrders([](Shards& shards) {
     std::vector<std::unique_ptr<RawClient>> publishers;
     for (int i = 0; i < 4; ++i) publishers.push_back(Connected(shards, absl::StrCat("p", i)));
     for (int i = 0; i < 40; ++i) {
@@ -78,13 +74,11 @@ TEST(ShardsRetainedTest, AllShardsRetainTheSame) {
       seen.insert(retained);
     }
     EXPECT_EQ(seen.size(), 1u);
-  }
+  });
 }
 
 TEST(ShardsRetainedTest, AfterPubAckARetainedMessageIsThereForEveryone) {
-  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
-    SCOPED_TRACE(seed);
-    Shards shards(seed);
+  InManyOrders([](Shards& shards) {
     auto reader = Connected(shards, "s1");
     auto publisher = Connected(shards, "p0");
     auto publish = PublishOf("r", "value", 1);
@@ -95,7 +89,7 @@ TEST(ShardsRetainedTest, AfterPubAckARetainedMessageIsThereForEveryone) {
     shards.Settle();
     reader->Next<mqtt::SubAck>();
     EXPECT_EQ(Messages(*reader), std::vector<std::string>{"value"});
-  }
+  });
 }
 
 }  // namespace

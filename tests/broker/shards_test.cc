@@ -35,13 +35,11 @@ TEST(ShardsTest, EveryClientIsServedWhereverItsHomeIs) {
 
 // What follows CONNECT in the same read, or while the stream is handed over, is not lost.
 TEST(ShardsTest, WhatIsSentBehindConnectArrives) {
-  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
-    SCOPED_TRACE(seed);
-    Shards shards(seed);
+  InManyOrders([](Shards& shards) {
     auto subscriber = Connected(shards, "subscriber");
     Subscribe(shards, *subscriber, SubscribeTo("t"));
     auto publisher = shards.NewClient();
-    publisher->Send(ConnectAs(absl::StrCat("publisher-", seed)));
+    publisher->Send(ConnectAs(absl::StrCat("publisher-", shards.seed())));
     publisher->Send(PublishOf("t", "1"));
     shards.Steps(static_cast<int>(shards.Draw(20)));
     publisher->Send(PublishOf("t", "2", 1));
@@ -51,7 +49,7 @@ TEST(ShardsTest, WhatIsSentBehindConnectArrives) {
     shards.Settle();
     EXPECT_EQ(Messages(*subscriber), (std::vector<std::string>{"1", "2"}));
     EXPECT_EQ(shards.Sum(&broker::Counters::connections), 1u);
-  }
+  });
 }
 
 TEST(ShardsTest, TheSameClientIdTakesOverOnItsShard) {
@@ -86,9 +84,7 @@ TEST(ShardsTest, AfterSubAckNothingIsMissedWhereverItIsPublished) {
 
 // What lies unread when the subscription comes is read together with what is sent after SUBACK.
 TEST(ShardsTest, AfterSubAckNothingIsMissedOfWhoWasAlreadySpeaking) {
-  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
-    SCOPED_TRACE(seed);
-    Shards shards(seed);
+  InManyOrders([](Shards& shards) {
     auto publisher = Connected(shards, "p0");
     auto subscriber = Connected(shards, "subscriber");
     shards.Settle();
@@ -100,23 +96,21 @@ TEST(ShardsTest, AfterSubAckNothingIsMissedOfWhoWasAlreadySpeaking) {
     publisher->Send(PublishOf("t", "x"));
     shards.Settle();
     EXPECT_EQ(Messages(*subscriber), std::vector<std::string>{"x"});
-  }
+  });
 }
 
 // However fast the others are, and however slow the write that carries SUBACK.
 TEST(ShardsTest, AfterSubAckNothingIsMissedWhileItIsStillBeingWritten) {
-  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
-    SCOPED_TRACE(seed);
-    Shards shards(seed);
+  InManyOrders([](Shards& shards) {
     auto publisher = Connected(shards, "p0");
-    std::function<void()> on_write;
-    auto subscriber = shards.NewClient([&on_write] {
-      if (const auto once = std::exchange(on_write, nullptr)) once();
+    const auto on_write = std::make_shared<std::function<void()>>();  // The broker's end outlives us.
+    auto subscriber = shards.NewClient([on_write] {
+      if (const auto once = std::exchange(*on_write, nullptr)) once();
     });
     subscriber->Send(ConnectAs("subscriber"));
     shards.Settle();
     subscriber->Next<mqtt::ConnAck>();
-    on_write = [&] {
+    *on_write = [&] {
       shards.Until([&] { return subscriber->waiting() > 0; });
       subscriber->Next<mqtt::SubAck>();
       publisher->Send(PublishOf("t", "x"));
@@ -125,7 +119,7 @@ TEST(ShardsTest, AfterSubAckNothingIsMissedWhileItIsStillBeingWritten) {
     subscriber->Send(SubscribeTo("t"));
     shards.Settle();
     EXPECT_EQ(Messages(*subscriber), std::vector<std::string>{"x"});
-  }
+  });
 }
 
 TEST(ShardsTest, AfterUnsubscribingNobodyMatches) {
@@ -149,9 +143,7 @@ TEST(ShardsTest, AfterUnsubscribingNobodyMatches) {
 
 // MQTT-4.6.0-6
 TEST(ShardsTest, MessagesOfOnePublisherStayInOrder) {
-  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
-    SCOPED_TRACE(seed);
-    Shards shards(seed);
+  InManyOrders([](Shards& shards) {
     std::vector<std::unique_ptr<RawClient>> publishers, subscribers;
     for (int i = 0; i < 3; ++i) {
       publishers.push_back(Connected(shards, absl::StrCat("p", i)));
@@ -180,7 +172,7 @@ TEST(ShardsTest, MessagesOfOnePublisherStayInOrder) {
       }
       EXPECT_EQ(count, 60);
     }
-  }
+  });
 }
 
 TEST(ShardsTest, AWillIsForSubscribersOfAllShards) {

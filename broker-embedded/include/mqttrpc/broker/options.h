@@ -15,7 +15,7 @@
 
 namespace mqttrpc::broker {
 
-// Of one broker.
+// Of one broker: bounds BrokerOptions::shards.
 inline constexpr std::size_t kMaximumShards = 32;
 
 struct BrokerOptions {
@@ -23,8 +23,8 @@ struct BrokerOptions {
 
   // How many shards serve the clients, 1-kMaximumShards; which one is decided by the client
   // id. More than one costs something for each message between two of them, each keeps all
-  // retained messages, and not all limits hold against clients that mean harm
-  // (docs/broker.md). Broker() says which threads they run on.
+  // retained messages, and limits for all may be exceeded a little (docs/broker.md). Broker()
+  // says which threads they run on.
   std::size_t shards = 1;
 
   // Open connections; more are answered 0x97 and closed.

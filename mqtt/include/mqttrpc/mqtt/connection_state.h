@@ -47,6 +47,7 @@ struct ConnectionState {
   Properties connack_properties;
 };
 
+// "connected" and the like, for logs and metrics. The text is static.
 std::string_view NameOf(ConnectionState::Kind kind);
 
 // Stops watching when destroyed. May outlive the client. Destroyed on another

@@ -7,6 +7,10 @@
 //
 // A set of properties is kept as its wire bytes: reading is a short scan,
 // forwarding is a copy, and the order of user properties holds by itself.
+//
+// All classes here are values: several threads may read the same one at a time, or one may
+// change it. None of their functions fails; what a packet may not carry is refused when it
+// is encoded.
 #pragma once
 
 #include <cstddef>
@@ -71,32 +75,59 @@ struct Property {
 // 65,535 bytes. All may stand once in a packet, but for kUserProperty and, in a PUBLISH
 // from a broker, kSubscriptionIdentifier.
 namespace property {
+// PUBLISH, will: 1: the payload is UTF-8 text (3.3.2.3.2).
 inline constexpr Property<std::uint8_t> kPayloadFormatIndicator{PropertyId::kPayloadFormatIndicator};
+// PUBLISH, will: how long the message is worth delivering; on arrival, what is left of that.
 inline constexpr Property<std::uint32_t> kMessageExpiryInterval{PropertyId::kMessageExpiryInterval};  // seconds
+// PUBLISH, will: what the payload is, such as a MIME type; the publisher and the receiver agree on it.
 inline constexpr Property<std::string_view> kContentType{PropertyId::kContentType};
+// PUBLISH, will: makes it a request, to be answered there (4.10).
 inline constexpr Property<std::string_view> kResponseTopic{PropertyId::kResponseTopic};
-inline constexpr Property<std::string_view> kCorrelationData{PropertyId::kCorrelationData};             // bytes
+// PUBLISH, will: what the answer repeats, so that the requester knows which it is for.
+inline constexpr Property<std::string_view> kCorrelationData{PropertyId::kCorrelationData};  // bytes
+// SUBSCRIBE: a number for the subscription. PUBLISH from a broker: those of all that matched.
 inline constexpr Property<std::uint32_t> kSubscriptionIdentifier{PropertyId::kSubscriptionIdentifier};  // 1-268,435,455
-inline constexpr Property<std::uint32_t> kSessionExpiryInterval{PropertyId::kSessionExpiryInterval};    // seconds
+// CONNECT, CONNACK, DISCONNECT: how long the session outlives the connection; 0xFFFFFFFF: for ever.
+inline constexpr Property<std::uint32_t> kSessionExpiryInterval{PropertyId::kSessionExpiryInterval};  // seconds
+// CONNACK: the client id the broker has chosen, for a client that had none.
 inline constexpr Property<std::string_view> kAssignedClientIdentifier{PropertyId::kAssignedClientIdentifier};
+// CONNACK: to be used in the place of CONNECT's Keep Alive.
 inline constexpr Property<std::uint16_t> kServerKeepAlive{PropertyId::kServerKeepAlive};  // seconds
+// CONNECT, CONNACK, AUTH: the name of the exchange, e.g. "SCRAM-SHA-256" (4.12).
 inline constexpr Property<std::string_view> kAuthenticationMethod{PropertyId::kAuthenticationMethod};
+// The same: what this step of it says.
 inline constexpr Property<std::string_view> kAuthenticationData{PropertyId::kAuthenticationData};  // bytes
+// CONNECT: 0: no Reason Strings wanted but where a failure needs one; 1 unless said.
 inline constexpr Property<std::uint8_t> kRequestProblemInformation{PropertyId::kRequestProblemInformation};
+// Will: how long the broker waits for the client to come back before it publishes it.
 inline constexpr Property<std::uint32_t> kWillDelayInterval{PropertyId::kWillDelayInterval};  // seconds
+// CONNECT: 1: kResponseInformation is wanted; 0 unless said.
 inline constexpr Property<std::uint8_t> kRequestResponseInformation{PropertyId::kRequestResponseInformation};
+// CONNACK: what to begin a Response Topic with (4.10.1).
 inline constexpr Property<std::string_view> kResponseInformation{PropertyId::kResponseInformation};
+// CONNACK, DISCONNECT: other brokers, with kUseAnotherServer and kServerMoved (4.11).
 inline constexpr Property<std::string_view> kServerReference{PropertyId::kServerReference};
+// All answers and DISCONNECT: why, for people and logs.
 inline constexpr Property<std::string_view> kReasonString{PropertyId::kReasonString};
+// CONNECT, CONNACK: how many unacknowledged QoS 1 and 2 messages its sender takes; 65,535 unless said.
 inline constexpr Property<std::uint16_t> kReceiveMaximum{PropertyId::kReceiveMaximum};  // packets, not 0
+// CONNECT, CONNACK: the highest Topic Alias its sender takes; 0 unless said: none.
 inline constexpr Property<std::uint16_t> kTopicAliasMaximum{PropertyId::kTopicAliasMaximum};
+// PUBLISH: a number for the Topic Name, on this connection.
 inline constexpr Property<std::uint16_t> kTopicAlias{PropertyId::kTopicAlias};  // not 0
+// CONNACK: the highest QoS that may be published with; 2 unless said.
 inline constexpr Property<std::uint8_t> kMaximumQoS{PropertyId::kMaximumQoS};
+// CONNACK: 0: no retained messages; 1 unless said, as of the other ...Available.
 inline constexpr Property<std::uint8_t> kRetainAvailable{PropertyId::kRetainAvailable};
+// Any packet: a name and a value that MQTT gives no meaning.
 inline constexpr Property<UserPropertyView> kUserProperty{PropertyId::kUserProperty};
+// CONNECT, CONNACK: the largest packet its sender takes; without it, the largest there is.
 inline constexpr Property<std::uint32_t> kMaximumPacketSize{PropertyId::kMaximumPacketSize};  // bytes, not 0
+// CONNACK: 0: no wildcards in Topic Filters.
 inline constexpr Property<std::uint8_t> kWildcardSubscriptionAvailable{PropertyId::kWildcardSubscriptionAvailable};
+// CONNACK: 0: no Subscription Identifiers.
 inline constexpr Property<std::uint8_t> kSubscriptionIdentifierAvailable{PropertyId::kSubscriptionIdentifierAvailable};
+// CONNACK: 0: no "$share/..." filters.
 inline constexpr Property<std::uint8_t> kSharedSubscriptionAvailable{PropertyId::kSharedSubscriptionAvailable};
 }  // namespace property
 
@@ -116,7 +147,8 @@ class PropertiesView {
  public:
   PropertiesView() = default;
 
-  // The first value of `property`; empty if it is not there.
+  // The first value of `property`; empty if it is not there. Text points into the bytes
+  // that the view borrows. A scan, unless the property is known not to be there.
   std::optional<std::uint8_t> Get(Property<std::uint8_t> property) const;
   std::optional<std::uint16_t> Get(Property<std::uint16_t> property) const;
   std::optional<std::uint32_t> Get(Property<std::uint32_t> property) const;
@@ -125,6 +157,7 @@ class PropertiesView {
   // The value of the first user property called `name`.
   std::optional<std::string_view> UserProperty(std::string_view name) const;
 
+  // Whether there is one, whatever its type.
   bool Has(PropertyId id) const { return ids_ == kAllIds ? Find(id).has_value() : MayHold(id); }
 
   // Calls `visit(const PropertyView&)` for each property, in order.
