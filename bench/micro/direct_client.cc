@@ -44,7 +44,7 @@ class DirectClient::Stream final : public mqttrpc::mqtt::Transport {
   }
   void End() {
     Leave();
-    handler_->OnClosed(absl::OkStatus());
+    if (handler_ != nullptr) handler_->OnClosed(absl::OkStatus());  // Else the broker has not got it yet.
   }
 
  private:
