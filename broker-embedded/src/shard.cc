@@ -49,7 +49,10 @@ BrokerOptions Sane(BrokerOptions options) {
 }  // namespace
 
 Shard::Shard(asio::any_io_executor executor, const BrokerOptions& options)
-    : executor_(std::move(executor)), poller_(mqtt::SocketPoller::New(executor_)), core_(Sane(options)) {}
+    : executor_(std::move(executor)),
+      chained_executor_(executor_),
+      poller_(mqtt::SocketPoller::New(executor_)),
+      core_(Sane(options)) {}
 
 Shard::~Shard() {
   if (core_.neighbours != nullptr) core_.neighbours->Close();
@@ -165,10 +168,12 @@ void Shard::ScheduleFlush() {
   const bool comes_anyway = flushes_after_rounds_ && poller_->in_round();
   if (comes_anyway || flush_posted_ || stopped()) return;
   flush_posted_ = true;
-  asio::post(executor_, [self = shared_from_this()] {
-    self->flush_posted_ = false;
-    self->Flush();
-  });
+  chained_executor_.Post(std::shared_ptr<mqtt::ChainedExecutor::Target>(shared_from_this(), this), 0);
+}
+
+void Shard::OnChained(int) {
+  flush_posted_ = false;
+  Flush();
 }
 
 // One timer for all, and none while nobody waits. A link that has written meanwhile stays

@@ -17,6 +17,7 @@
 #include <asio/any_io_executor.hpp>
 
 #include "broker_core.h"
+#include "chained_executor.h"
 #include "link.h"
 #include "listener.h"
 #include "mqttrpc/mqtt/deadline_queue.h"
@@ -33,7 +34,9 @@ namespace mqttrpc::broker {
 //
 // Of several shards each is as if it were alone, but for what its Neighbours tell, and for
 // the streams that the first accepts and hands to the others (shard_neighbours.cc).
-class Shard final : private LinkHost, public std::enable_shared_from_this<Shard> {
+class Shard final : private LinkHost,
+                    private mqtt::ChainedExecutor::Target,
+                    public std::enable_shared_from_this<Shard> {
  public:
   Shard(asio::any_io_executor executor, const BrokerOptions& options);
   ~Shard();
@@ -75,6 +78,7 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   void OnPublished(Link& link) override;
   void OnUnfinished(Link& link) override;
   void OnMoves(Link& link) override;
+  void OnChained(int) override;
 
   bool Enter();
   Link* AddLink(std::unique_ptr<mqtt::Transport> transport);
@@ -109,6 +113,7 @@ class Shard final : private LinkHost, public std::enable_shared_from_this<Shard>
   void StopTurn(int turns_left, absl::AnyInvocable<void()> done);
 
   const asio::any_io_executor executor_;
+  const mqtt::ChainedExecutor chained_executor_;
   const std::shared_ptr<mqtt::SocketPoller> poller_;  // Its rounds are our turns. Null: there is none.
   std::shared_ptr<PostOffice> office_;                // Null: there are no other shards.
   BrokerCore core_;

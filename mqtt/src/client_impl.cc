@@ -107,22 +107,22 @@ void Client::Impl::ScheduleTurn() {
   turn_scheduled_ = true;
   strand_.Post([self = shared_from_this()] {
     self->turn_scheduled_ = false;
-    self->Turn();
+    self->Turn(self->Now());
   });
 }
 
-void Client::Impl::Turn() {
+// One reading of the clock for all that has come together.
+void Client::Impl::Turn(TimePoint now) {
   turning_ = true;
   do {
     TellNewWatchers();
-    const TimePoint now = Now();  // One reading for all that has come together.
     while (std::optional<Event> event = core_.Next(now)) {
       Handle(*std::move(event));
       TellNewWatchers();
     }
-  } while (UpdateStream());
+  } while (UpdateStream(now));
   turning_ = false;
-  Flush();
+  Flush(now);
   ArmTimer();
   const std::lock_guard lock(state_mutex_);
   statistics_ = core_.statistics();
@@ -205,14 +205,14 @@ void Client::Impl::LogState(const ConnectionState& state) {
 
 // --- The stream ---------------------------------------------------------------
 
-bool Client::Impl::UpdateStream() {
+bool Client::Impl::UpdateStream(TimePoint now) {
   const ClientCore::StreamWish wish = core_.stream();
   if (wish.wish == ClientCore::Wish::kNone || wish.number != stream_number_) CloseStream();
   if (wish.wish == ClientCore::Wish::kOpen && attempt_ == nullptr) {
     Dial(wish.number);
   } else if (wish.wish == ClientCore::Wish::kFinish && !write_in_progress_ && !core_.has_output()) {
     CloseStream();
-    core_.Finished(Now());
+    core_.Finished(now);
     return true;
   }
   return false;
@@ -226,14 +226,15 @@ void Client::Impl::Dial(std::uint64_t number) {
   attempt_ = options_.connector->Connect(*endpoint, strand_.executor(),
                                          [this](absl::StatusOr<std::unique_ptr<Transport>> opened) {
                                            const auto self = shared_from_this();
+                                           const TimePoint now = Now();
                                            if (opened.ok()) {
                                              transport_ = *std::move(opened);
-                                             core_.Opened(Now());
+                                             core_.Opened(now);
                                              transport_->Start(*this);
                                            } else {
-                                             core_.Closed(opened.status(), Now());
+                                             core_.Closed(opened.status(), now);
                                            }
-                                           Turn();
+                                           Turn(now);
                                          });
 }
 
@@ -245,9 +246,9 @@ void Client::Impl::CloseStream() {
   write_in_progress_ = false;
 }
 
-void Client::Impl::Flush() {
+void Client::Impl::Flush(TimePoint now) {
   if (transport_ == nullptr || write_in_progress_ || !core_.has_output()) return;
-  core_.TakeOutput(writing_, Now());
+  core_.TakeOutput(writing_, now);
   const std::span<const std::byte> piece = AsBytes(writing_);
   write_in_progress_ = !transport_->Write(std::span(&piece, 1));
   if (write_in_progress_) return;
@@ -273,21 +274,23 @@ void Client::Impl::ArmTimer() {
   timer_->Arm(wake, [this] {
     const auto self = shared_from_this();
     armed_ = kNever;
-    core_.Tick(Now());
-    Turn();
+    const TimePoint now = Now();
+    core_.Tick(now);
+    Turn(now);
   });
 }
 
 void Client::Impl::OnBytes(std::span<const std::byte> bytes) {
   const auto self = shared_from_this();
-  core_.Received(bytes, Now());
-  Turn();
+  const TimePoint now = Now();
+  core_.Received(bytes, now);
+  Turn(now);
 }
 
 void Client::Impl::OnWritten() {
   const auto self = shared_from_this();
   Written();
-  Turn();
+  Turn(Now());
 }
 
 void Client::Impl::OnClosed(absl::Status why) {
@@ -295,8 +298,9 @@ void Client::Impl::OnClosed(absl::Status why) {
   transport_ = nullptr;
   write_in_progress_ = false;
   writing_.clear();
-  core_.Closed(std::move(why), Now());
-  Turn();
+  const TimePoint now = Now();
+  core_.Closed(std::move(why), now);
+  Turn(now);
 }
 
 }  // namespace mqttrpc::mqtt

@@ -67,17 +67,17 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>,
   // Everything the core asks for, once the callbacks and commands of this turn
   // are through: so that one write carries all that they caused.
   void ScheduleTurn();
-  void Turn();
+  void Turn(TimePoint now);
   void Handle(Event event);
   void Deliver(const Delivery& delivery);
   void TellWatchers(std::shared_ptr<const ConnectionState> state);
   void TellNewWatchers();
   void LogState(const ConnectionState& state);
 
-  bool UpdateStream();  // Whether the core was told something.
+  bool UpdateStream(TimePoint now);  // Whether the core was told something.
   void Dial(std::uint64_t number);
   void CloseStream();
-  void Flush();
+  void Flush(TimePoint now);
   void Written();
   void ArmTimer();
 

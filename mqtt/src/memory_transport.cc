@@ -6,6 +6,7 @@
 
 #include <asio/any_io_executor.hpp>
 
+#include "chained_executor.h"
 #include "movable_transport.h"
 
 namespace mqttrpc::mqtt {
@@ -16,9 +17,9 @@ namespace {
 constexpr std::size_t kBufferBytes = std::size_t{64} * 1024;
 
 // Both ends and what is under way between them. An end's handler is called by
-// Turn() alone, on that end's executor; the lock guards the rest and is never
+// OnChained() alone, on that end's executor; the lock guards the rest and is never
 // held while a handler runs.
-class Pipe : public std::enable_shared_from_this<Pipe> {
+class Pipe final : public std::enable_shared_from_this<Pipe>, private ChainedExecutor::Target {
  public:
   Pipe(const asio::any_io_executor& first, const asio::any_io_executor& second) : ends_{End(first), End(second)} {}
 
@@ -62,26 +63,22 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
   }
   void EndMove(int side, const asio::any_io_executor& executor) {
     const std::lock_guard lock(mutex_);
-    ends_[side].set_executor(executor);
+    ends_[side].executor = ChainedExecutor(executor);
   }
 
  private:
   enum class State { kOpen, kClosed, kDropped };
 
   struct End {
-    explicit End(const asio::any_io_executor& executor) { set_executor(executor); }
+    explicit End(const asio::any_io_executor& on) : executor(on) {}
 
-    void set_executor(const asio::any_io_executor& executor) {
-      posting = asio::require(executor, asio::execution::blocking.never);
-    }
-
-    asio::any_io_executor posting;          // Made once: asio::post() would each time.
+    ChainedExecutor executor;
     Transport::Handler* handler = nullptr;  // Null: not started, or no callback may follow.
     State state = State::kOpen;
     bool paused = false;
     bool writing = false;  // A Write() waits for its OnWritten().
-    bool awake = false;    // A Turn() is posted.
-    int moves = 0;         // To another executor: a Turn() from before one is void.
+    bool awake = false;    // A turn is posted.
+    int moves = 0;         // To another executor: a turn from before one is void.
     std::string inbox;     // Written by the other end.
     std::string reading;   // What was in it before; keeps its memory for the next time. Not guarded.
     std::size_t read = 0;  // How much of `reading` was read.
@@ -113,14 +110,15 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
     if (end.awake || end.handler == nullptr) return;
     if (!WrittenLocked(side) && !ReadableLocked(side) && !OverLocked(side)) return;
     end.awake = true;
-    end.posting.execute([self = shared_from_this(), side, moves = end.moves] { self->Turn(side, moves); });
+    end.executor.Post(std::shared_ptr<ChainedExecutor::Target>(shared_from_this(), this), 2 * end.moves + side);
   }
 
-  // Tells one thing, and comes again for the next.
-  void Turn(int side, int moves) {
+  // A turn: tells one thing, and comes again for the next.
+  void OnChained(int what) override {
+    const int side = what % 2;
     End& end = ends_[side];
     std::unique_lock lock(mutex_);
-    if (moves != end.moves) return;
+    if (what / 2 != end.moves) return;
     end.awake = false;
     Transport::Handler* const handler = end.handler;
     if (handler == nullptr) return;

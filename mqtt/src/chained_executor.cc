@@ -1,0 +1,101 @@
+#include "chained_executor.h"
+
+#include <mutex>
+#include <utility>
+
+#include <asio/execution_context.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/strand.hpp>
+
+#include "executor_target.h"
+#include "fifo.h"
+
+namespace mqttrpc::mqtt {
+namespace {
+
+// What else is ready to run waits for so many at most.
+constexpr int kLongestRow = 64;
+
+asio::io_context* ContextOf(const asio::any_io_executor& executor) {
+  using Plain = asio::io_context::executor_type;
+  if (const auto* plain = TargetOf<Plain>(executor)) return &plain->context();
+  if (const auto* strand = TargetOf<asio::strand<Plain>>(executor)) return &strand->get_inner_executor().context();
+  return nullptr;
+}
+
+}  // namespace
+
+// What is posted and did not run yet. While there is any, a handler that will look here is
+// posted to the io_context: whoever runs that meanwhile, another thread or a loop within a
+// handler, gets on with it.
+class ChainedExecutor::Queue final : public asio::execution_context::service {
+ public:
+  using key_type = Queue;
+  static asio::execution_context::id id;
+
+  explicit Queue(asio::execution_context& context)
+      : service(context), context_(static_cast<asio::io_context&>(context)) {}
+
+  void Push(asio::any_io_executor executor, std::shared_ptr<Target> target, int what) {
+    const std::lock_guard lock(mutex_);
+    entries_.push({std::move(executor), std::move(target), what});
+    PostRow();
+  }
+
+ private:
+  struct Entry {
+    asio::any_io_executor executor;
+    std::shared_ptr<Target> target;
+    int what;
+  };
+
+  // Drops what is left, as an io_context drops its handlers. A target may end after the
+  // lock, and only then.
+  void shutdown() override {
+    Fifo<Entry> dropped;
+    const std::unique_lock lock(mutex_);
+    std::swap(dropped, entries_);
+  }
+
+  // Locked.
+  void PostRow() {
+    if (!std::exchange(posted_, true)) asio::post(context_, [this] { RunRow(); });
+  }
+
+  void RunRow() {
+    std::unique_lock lock(mutex_);
+    posted_ = false;
+    for (int left = kLongestRow; left > 0 && !entries_.empty(); --left) {
+      const Entry next = entries_.pop();
+      if (!entries_.empty()) PostRow();
+      lock.unlock();
+      next.executor.execute([target = next.target, what = next.what] { target->OnChained(what); });
+      if (context_.stopped()) return;
+      lock.lock();
+    }
+  }
+
+  asio::io_context& context_;
+  std::mutex mutex_;
+  Fifo<Entry> entries_;
+  bool posted_ = false;
+};
+
+asio::execution_context::id ChainedExecutor::Queue::id;
+
+ChainedExecutor::ChainedExecutor(const asio::any_io_executor& executor) {
+  if (asio::io_context* const context = ContextOf(executor)) {
+    queue_ = &asio::use_service<Queue>(*context);
+    executor_ = asio::prefer(executor, asio::execution::blocking.possibly);
+  } else {
+    executor_ = asio::require(executor, asio::execution::blocking.never);
+  }
+}
+
+void ChainedExecutor::Post(std::shared_ptr<Target> target, int what) const {
+  if (queue_ != nullptr) return queue_->Push(executor_, std::move(target), what);
+  executor_.execute([target = std::move(target), what] { target->OnChained(what); });
+}
+
+}  // namespace mqttrpc::mqtt
