@@ -41,11 +41,11 @@ void Neighbours::OnOutgoing() {
 }
 
 // Who gives another shard something to do pays for it, and what a turn's work gives others
-// is handled in a turn.
+// is handled in a turn. Mail that goes on to a third shard must not wait for that one.
 void Neighbours::OnWorkElsewhere(std::size_t work) {
   core_.work += work;
   core_.work_elsewhere += work;
-  if (overfull_) core_.work = std::max(core_.work, BrokerCore::kWorkPerTurn);
+  if (overfull_ && !handling_) core_.work = std::max(core_.work, BrokerCore::kWorkPerTurn);
 }
 
 // What it costs there is a guess, so it is never taken for less than a little.
@@ -120,9 +120,10 @@ void Neighbours::LookAround() {
 }
 
 bool Neighbours::WaitForRoom() {
-  crowded_ = false;
-  ForEachOther([this](std::size_t shard) { crowded_ = office_.box(shard).WakeWhenRoomy(index_) || crowded_; });
-  return crowded_;
+  bool waits = false;
+  ForEachOther([&](std::size_t shard) { waits = office_.box(shard).WakeWhenRoomy(index_) || waits; });
+  if (!waits) crowded_ = false;
+  return waits;
 }
 
 // The filter goes with the first that they hear of the group.
@@ -177,8 +178,10 @@ bool Neighbours::Broadcast(const MessageRef& message) {
 void Neighbours::CatchUp() {
   if (!behind()) return;
   const std::size_t before = core_.work;
+  const std::size_t elsewhere_before = core_.work_elsewhere;
   HandleMessages(kAll);
   core_.work = std::min(core_.work, before + BrokerCore::kWorkPerTurn);
+  core_.work_elsewhere = elsewhere_before;  // That is others' doing.
 }
 
 void Neighbours::TakeMail() {
@@ -208,25 +211,29 @@ void Neighbours::HandleMessages(Most most) {
     return most == kAll || core_.work < BrokerCore::kWorkPerTurn || handled_messages_ < kLeast;
   };
   const std::size_t work = core_.work;
+  const std::size_t work_elsewhere = core_.work_elsewhere;
   const std::size_t first = next_message_;
   std::size_t bytes = 0;
+  handling_ = true;
   for (; behind() && goes_on(); ++handled_messages_) {
     const ForwardedMessage message = std::move(taken_.messages[next_message_++]);
     bytes += message.bytes();
     Handle(message);
   }
+  handling_ = false;
   const std::size_t handled = next_message_ - first;
   if (!behind()) {
     ClearAndTrim(taken_.messages);
     next_message_ = 0;
   }
-  if (handled > 0) office_.box(index_).OnWorked(handled, core_.work - work);
+  if (handled > 0) office_.box(index_).OnWorked(handled, core_.work - work - (core_.work_elsewhere - work_elsewhere));
   OnHandled(bytes, handled);
 }
 
 // From now on it counts as ours, whoever asks.
 void Neighbours::OnHandled(std::size_t bytes, std::size_t mails) {
   if (mails == 0) return;
+  core_.counters.memory_used.Set(core_.budget.used());
   core_.counters.memory_kept.Set(core_.budget.kept_here());
   core_.budget.OnCameHere(bytes);
   const ShardSet wait = office_.box(index_).OnHandled(bytes, mails);

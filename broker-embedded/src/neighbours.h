@@ -56,7 +56,7 @@ class Neighbours final : public ShardOutlet {
   // who sends them anything. Looked at at both ends of a turn.
   bool crowded() const { return crowded_; }
   bool overfull() const { return overfull_; }
-  // The same now; then our turn comes when it is not any more.
+  // Whether more than half of that is left now; then our turn comes when it is not any more.
   bool WaitForRoom();
 
   // `message` is retained, and is about to be kept and routed here. Tells all others now,
@@ -110,6 +110,7 @@ class Neighbours final : public ShardOutlet {
   std::size_t next_message_ = 0;      // Of `taken_`; those before it are handled.
   std::size_t handled_messages_ = 0;  // In this turn.
   bool in_turn_ = false;
+  bool handling_ = false;  // A message.
   bool told_of_outgoing_ = false;
   bool crowded_ = false;
   bool overfull_ = false;

@@ -123,12 +123,14 @@ bool Outbox::HasWindowFor(std::size_t count) const {
          in_flight() + count <= host_.limits.in_flight;
 }
 
-std::size_t Outbox::Window() const {
+std::size_t Outbox::Window(std::size_t bytes) const {
   const std::size_t waiting = waiting_messages();
   const Limits& limits = host_.limits;
   if (!HasWindowFor(waiting + 1) || waiting >= limits.messages) return 0;
+  const std::size_t held = traffic().bytes + traffic().bytes_under_way;
+  const std::size_t fit = (limits.bytes - std::min(held, limits.bytes)) / bytes;
   return std::min({peer_.receive_maximum - traffic().on_wire - waiting, limits.in_flight - in_flight() - waiting,
-                   limits.messages - waiting});
+                   limits.messages - waiting, held == 0 ? std::max<std::size_t>(fit, 1) : fit});
 }
 
 // Gives back what one message costs that leaves.

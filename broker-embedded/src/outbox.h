@@ -112,7 +112,7 @@ class Outbox {
 
   // Whether `count` more QoS 1 or 2 messages could go out at once.
   bool HasWindowFor(std::size_t count) const;
-  std::size_t Window() const;  // How many, about.
+  std::size_t Window(std::size_t bytes) const;  // How many, each in a packet of `bytes`.
   std::size_t outstanding() const { return traffic().on_wire + waiting_messages(); }
   std::size_t waiting_messages() const { return traffic().open.size() + traffic().held.size(); }
   std::size_t in_flight() const { return traffic().in_flight.size(); }

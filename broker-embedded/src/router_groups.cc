@@ -16,6 +16,13 @@ constexpr std::size_t kEnoughForMany = 16;
 // What a shard's members of a group can take at once, as far as others need to know.
 constexpr std::size_t kEnoughRoom = 256;
 
+// Of many not every one that comes or goes is told.
+bool AreAboutAsMany(const GroupState& now, const GroupState& told) {
+  const std::uint32_t difference =
+      now.listening > told.listening ? now.listening - told.listening : told.listening - now.listening;
+  return difference == 0 || (now.listening > kEnoughMembers && difference <= told.listening / 8);
+}
+
 // Whether it waits for somebody who has room for it.
 bool NeedsRoom(const SharedMessage& message) { return message.qos() != mqtt::QoS::kAtMostOnce; }
 
@@ -27,8 +34,8 @@ std::optional<std::size_t> Router::LoadOf(const Subscription& member, const Mess
 
 // Of the members that can take the message at once, the one with the least
 // unacknowledged messages; of equals, the next in turn. Null if none can. Of very many
-// not all are asked.
-const Subscription* Router::Choose(ShareGroup& group, const MessageRef& message) {
+// not all are asked; `work` grows by the number of those who are.
+const Subscription* Router::Choose(ShareGroup& group, const MessageRef& message, std::size_t& work) {
   const auto& members = group.members();
   const Subscription* chosen = nullptr;
   std::size_t least = 0;
@@ -37,6 +44,7 @@ const Subscription* Router::Choose(ShareGroup& group, const MessageRef& message)
   std::size_t index = group.next();
   for (std::size_t i = 0; i < members.size() && able < kEnoughMembers;
        ++i, index = index + 1 == members.size() ? 0 : index + 1) {
+    ++work;
     const auto load = LoadOf(*members[index], message);
     if (!load) continue;
     ++able;
@@ -91,12 +99,12 @@ class Router::Round {
 };
 
 void Router::RouteTo(ShareGroup& group) {
-  result_.work += group.members().size();
-  if (NeedsRoom(**message_)) SendOnHeld(group);
+  ++result_.work;
+  if (NeedsRoom(**message_)) Expect(group, **message_);
   // Behind those that wait already, but for QoS 0, which waits for nobody.
   if (group.backlog().empty() || !NeedsRoom(**message_)) {
     ShareGroup::Elsewhere* const next = budget_.exhausted() ? nullptr : group.NextElsewhere(NeedsRoom(**message_));
-    if (const Subscription* chosen = next == nullptr ? Choose(group, *message_) : nullptr) {
+    if (const Subscription* chosen = next == nullptr ? Choose(group, *message_, result_.work) : nullptr) {
       copies_.emplace_back(static_cast<RouteTarget&>(*chosen->subscriber), DeliveryFor(*message_, *chosen));
       return Changed(group);
     }
@@ -107,10 +115,16 @@ void Router::RouteTo(ShareGroup& group) {
     }
   }
   ++result_.matched;
-  if (const auto reason = Hold(group, *message_)) {
+  if (const auto reason = Hold(group, *message_, false)) {
     ++result_.dropped;
     counters_.Dropped(*reason).Add();
   }
+}
+
+// Before one that needs room is routed: behind those that wait.
+void Router::Expect(ShareGroup& group, const SharedMessage& message) {
+  SendOnHeld(group);
+  group.next_bytes = ShareGroup::PacketBytesOf(message);
 }
 
 // What has come for members who could not take it any more, while others still can.
@@ -139,18 +153,23 @@ std::size_t Router::RouteToGroup(const MessageRef& message, ShareGroupId id, boo
     counters_.Dropped(DropReason::kNoReceiver).Add();
     return 1;
   }
-  const std::size_t work = 1 + group->members().size();
+  std::size_t work = 1;
   ++group->received;
   Changed(*group);
-  if (NeedsRoom(*message)) SendOnHeld(*group);
+  if (NeedsRoom(*message)) Expect(*group, *message);
   if (group->backlog().empty() || !NeedsRoom(*message)) {
-    if (const Subscription* chosen = Choose(*group, message)) {
-      static_cast<RouteTarget&>(*chosen->subscriber).Deliver(DeliveryFor(message, *chosen));
+    if (const Subscription* chosen = Choose(*group, message, work)) {
+      auto& target = static_cast<RouteTarget&>(*chosen->subscriber);
+      if (passed_on) {
+        target.DeliverHeld(DeliveryFor(message, *chosen));
+      } else {
+        target.Deliver(DeliveryFor(message, *chosen));
+      }
       return work;
     }
     if (!passed_on && SendOn(*group, message, true)) return work;
   }
-  if (const auto reason = Hold(*group, message)) counters_.Dropped(*reason).Add();
+  if (const auto reason = Hold(*group, message, passed_on)) counters_.Dropped(*reason).Add();
   return work;
 }
 
@@ -172,7 +191,7 @@ bool Router::UpdateTold(ShareGroup& group) {
     const auto& target = static_cast<const RouteTarget&>(*member->subscriber);
     state.keeps = state.keeps || member->options.qos != mqtt::QoS::kAtMostOnce;
     if (target.Listens()) ++state.listening;
-    state.room = static_cast<std::uint32_t>(std::min(kEnoughRoom, state.room + target.Room()));
+    state.room = static_cast<std::uint32_t>(std::min(kEnoughRoom, state.room + target.Room(group.next_bytes)));
     if (state.keeps && state.listening >= kEnoughMembers && state.room == kEnoughRoom) break;
   }
   if (looked_at < state.members) {  // The rest will be like these.
@@ -181,7 +200,7 @@ bool Router::UpdateTold(ShareGroup& group) {
   if (!group.backlog().empty()) state.room = 0;
   const GroupState& told = group.told;
   const bool used_up = state.room > 0 && group.received > 0 && group.received >= told.room / 2;
-  const bool same = (state.members == 0) == (told.members == 0) && state.listening == told.listening &&
+  const bool same = (state.members == 0) == (told.members == 0) && AreAboutAsMany(state, told) &&
                     state.keeps == told.keeps && (state.room == 0) == (told.room == 0);
   if (same && !used_up) return false;
   group.told = state;
@@ -211,11 +230,14 @@ std::optional<DropReason> Router::NoRoom(std::size_t messages, std::size_t waiti
 }
 
 // Keeps `message` until a member can take it, or says why not. None can at the moment.
-std::optional<DropReason> Router::Hold(ShareGroup& group, const MessageRef& message) {
-  if (message->qos() == mqtt::QoS::kAtMostOnce || !KeepsMessages(group)) return DropReason::kNoReceiver;
-  if (budget_.exhausted()) return DropReason::kMemory;
-  const auto reason = NoRoom(group.backlog().size(), group.backlog_bytes(), ShareGroup::BytesOf(*message), true);
-  if (reason) return reason;
+// `admitted`: another shard kept it so far, which is no new memory.
+std::optional<DropReason> Router::Hold(ShareGroup& group, const MessageRef& message, bool admitted) {
+  if (!NeedsRoom(*message) || !KeepsMessages(group)) return DropReason::kNoReceiver;
+  if (!admitted) {
+    if (budget_.exhausted()) return DropReason::kMemory;
+    const auto reason = NoRoom(group.backlog().size(), group.backlog_bytes(), ShareGroup::BytesOf(*message), true);
+    if (reason) return reason;
+  }
   group.Hold(message);
   Changed(group);
   return std::nullopt;
@@ -226,6 +248,7 @@ void Router::Drain(ShareGroup& group) {
   Changed(group);
   for (Round round(group); !group.backlog().empty();) {
     const Subscription* chosen = round.Next(group.backlog().front());
+    if (chosen == nullptr) group.next_bytes = ShareGroup::PacketBytesOf(*group.backlog().front());
     if (chosen == nullptr && !SendOn(group, group.backlog().front(), true)) return;
     const MessageRef message = group.Take();
     if (chosen != nullptr) static_cast<RouteTarget&>(*chosen->subscriber).DeliverHeld(DeliveryFor(message, *chosen));

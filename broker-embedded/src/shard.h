@@ -101,7 +101,7 @@ class Shard final : private LinkHost,
   std::uint64_t RankOf(const ServerConnection& connection) const;
   void PostContinue();
   void ContinueTurn();
-  void ContinueOne(Link& link);
+  void ContinueOrHold(Link& link);
   void LeaveQueue(Link& link);
   bool MakeRoom();
   bool MustWait(const Link& link) const;

@@ -76,9 +76,9 @@ bool Mailbox::IsOver(std::size_t factor, std::size_t divisor) const {
 // The owner looks whom to wake after it has counted, we count after we have said so: one of
 // the two sees the other.
 bool Mailbox::WakeWhenRoomy(std::size_t shard) {
-  if (!crowded()) return false;
+  if (!IsOver(1, 2)) return false;
   wait_for_room_ |= SetOf(shard);
-  return crowded();
+  return IsOver(1, 2);
 }
 
 // FNV-1a, begun with the seed, then mixed: neighbours in a row of names part.

@@ -102,7 +102,8 @@ class Mailbox {
   std::size_t work_per_message() const { return work_per_message_.load(std::memory_order_relaxed); }
   bool crowded() const { return IsOver(1, 1); }
   bool overfull() const { return IsOver(4, 1); }  // However little each of those who fill it does.
-  // Whether it is crowded; then `shard` is woken when only half of that is left.
+  // Whether more than half of what makes it crowded is in it; then `shard` is woken when that
+  // is over.
   bool WakeWhenRoomy(std::size_t shard);
 
  private:

@@ -35,7 +35,7 @@ bool Shard::HasTurn(const Link& link) const {
 // Comes again behind what is ready to run: the others' reads and writes.
 void Shard::OnUnfinished(Link& link) {
   if (stopped() || link.held) return;
-  if (link.connection().unfinished() && MustWait(link)) return Hold(link);
+  if (link.connection().unfinished() && !link.was_held && MustWait(link)) return Hold(link);
   Await(link);
 }
 
@@ -96,22 +96,16 @@ void Shard::ContinueTurn() {
     ScheduleFlush();
   }
   core_.work = 0;
-  while (!waiting_.empty() && core_.work < BrokerCore::kWorkPerTurn) {
-    Link& next = *waiting_.begin()->second;
-    if (next.connection().unfinished() && !next.was_held && MustWait(next)) {
-      Hold(next);
-    } else {
-      ContinueOne(next);
-    }
-  }
+  while (!waiting_.empty() && core_.work < BrokerCore::kWorkPerTurn) ContinueOrHold(*waiting_.begin()->second);
   core_.work = 0;
-  if (!by_age_.empty()) ContinueOne(*by_age_.begin()->second);
+  if (!by_age_.empty()) ContinueOrHold(*by_age_.begin()->second);
   CountMemory();
   ArmTimer();
   if (!waiting_.empty()) PostContinue();
 }
 
-void Shard::ContinueOne(Link& link) {
+void Shard::ContinueOrHold(Link& link) {
+  if (link.connection().unfinished() && !link.was_held && MustWait(link)) return Hold(link);
   LeaveQueue(link);
   link.was_held = false;
   link.Continue(Now());

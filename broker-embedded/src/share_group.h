@@ -92,6 +92,7 @@ class ShareGroup {
   GroupState told;             // What they know of our members.
   std::uint32_t received = 0;  // Messages that they gave to our members since then.
   bool changed = false;        // Perhaps.
+  std::size_t next_bytes = 1;  // Of the message that came last; the next one is taken to be like it.
 
   // Where the next round begins; less than members().size().
   std::size_t next() const { return next_ < members_.size() ? next_ : 0; }
@@ -118,6 +119,8 @@ class ShareGroup {
   }
   void DropLast() { Forget(*backlog_.PopBack()); }
 
+  // About what a packet with it takes at most, on whatever subscription.
+  static std::size_t PacketBytesOf(const SharedMessage& message) { return BytesOf(message) + 32; }
   // What a message counts here.
   static std::size_t BytesOf(const SharedMessage& message) {
     return sizeof(MessageRef) + message.topic_name().size() + message.tail().size();

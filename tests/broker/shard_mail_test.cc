@@ -116,6 +116,7 @@ TEST_F(MailboxTest, SaysWhoWaitsForRoomOnceHalfIsFree) {
   EXPECT_TRUE(box_.WakeWhenRoomy(0));
   EXPECT_EQ(box_.OnHandled(250 * bytes, 250), 0u);
   EXPECT_FALSE(box_.crowded());
+  EXPECT_TRUE(box_.WakeWhenRoomy(3)) << "half of it is still there";
   EXPECT_EQ(box_.OnHandled(bytes, 1), SetOf(0) | SetOf(3));
   EXPECT_EQ(box_.OnHandled(250 * bytes, 250), 0u);
 }

@@ -119,16 +119,18 @@ class Shards {
     }
   }
 
-  // One shard does all it can; the clients read, and write, all they can.
-  void Serve(std::size_t shard) {
+  // One shard does all it can; the clients read, and write, all they can. Whether it was
+  // anything.
+  bool Serve(std::size_t shard) {
     loops_[shard]->restart();
-    loops_[shard]->poll();
+    return loops_[shard]->poll() > 0;
   }
-  void ServeClients() {
+  bool ServeClients() {
     clients_.restart();
-    clients_.poll();
+    return clients_.poll() > 0;
   }
 
+  ManualClock& clock() { return clock_; }
   std::uint64_t seed() const { return seed_; }
   std::size_t Draw(std::size_t bound) { return order_() % bound; }
   broker::Shard& shard(std::size_t i) { return *shards_[i]; }

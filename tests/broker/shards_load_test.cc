@@ -82,6 +82,34 @@ TEST_F(ShardsLoadTest, PublishersWaitForTheShardThatTheyFlood) {
 }
 
 // Who publishes little is not made to wait with the other.
+// Being released, it may be sent something before its turn comes.
+TEST(ShardsHeldTest, AHeldClientThatIsSentMessagesGoesOnToo) {
+  Shards shards(3, 3);
+  auto slow = ConnectedAt(shards, 0, "slow");
+  Subscribe(shards, *slow, SubscribeTo("flood", mqtt::QoS::kAtMostOnce));
+  auto busy = ConnectedAt(shards, 1, "busy");
+  Subscribe(shards, *busy, SubscribeTo("news", mqtt::QoS::kAtMostOnce));
+  auto other = ConnectedAt(shards, 2, "other");
+  shards.Settle();
+  for (int i = 0; i < 60'000; ++i) busy->Send(PublishOf("flood", "x"));
+  const auto received = [&] { return shards.shard(1).counters().messages_received.value(); };
+  const auto serve_all_but_the_first = [&] {
+    shards.ServeClients();
+    shards.Serve(2);
+    shards.Serve(1);
+    shards.ServeClients();
+  };
+  for (int i = 0; i < 50; ++i) serve_all_but_the_first();
+  ASSERT_LT(received(), 60'000u) << "nobody is held";
+  for (int i = 0; i < 50; ++i) {
+    const std::uint64_t before = received();
+    other->Send(PublishOf("news", "n"));
+    shards.clock().Advance(std::chrono::milliseconds(100));
+    serve_all_but_the_first();
+    EXPECT_GT(received(), before) << i;
+  }
+}
+
 TEST_F(ShardsLoadTest, AModestPublisherGoesOnMeanwhile) {
   auto modest = ConnectedAt(shards_, 1, "modest");
   auto listener = ConnectedAt(shards_, 1, "listener");
@@ -187,6 +215,49 @@ TEST(ShardsGroupLoadTest, MessagesThatNoMemberCanTakeStayWhereTheyAre) {
     EXPECT_GT(members[0]->waiting(), 0u);
     EXPECT_GT(members[1]->waiting(), 0u);
   }
+}
+
+// The same by bytes, while their windows are open.
+TEST(ShardsGroupLoadTest, MessagesTooLargeForAnyMemberStayWhereTheyAre) {
+  broker::BrokerOptions options;
+  options.maximum_queued_bytes = 1'000'000;  // Of a member, and of the group on each shard.
+  options.maximum_total_queued_bytes = std::size_t{12} << 20;
+  Shards shards(3, 2, options);
+  std::vector<std::unique_ptr<RawClient>> members;
+  for (std::size_t i = 0; i < 2; ++i) {
+    members.push_back(ConnectedAt(shards, i, "member"));
+    Subscribe(shards, *members.back(), SubscribeTo("$share/g/t"));
+  }
+  auto publisher = Connected(shards, "publisher");
+  const std::string large(100'000, 'x');
+  constexpr int kMessages = 25;
+  for (int i = 1; i <= kMessages; ++i) publisher->Send(PublishOf("t", large, static_cast<mqtt::PacketId>(i)));
+  const auto serve_all = [&] {
+    const bool first = shards.Serve(0), second = shards.Serve(1), clients = shards.ServeClients();
+    return first || second || clients;
+  };
+  int rounds = 0;
+  while (serve_all()) ASSERT_LT(++rounds, 1'000) << "they go to and fro";
+  EXPECT_EQ(shards.dropped(), 0u);
+
+  // What was taken once is not lost for the want of memory, wherever it goes.
+  std::uint64_t refused = 0;
+  for (int i = 0; i < 40; ++i) {
+    mqtt::Publish retained = PublishOf(absl::StrCat("r/", i), large, 1'000);
+    retained.retain = true;
+    while (publisher->waiting() > 0) publisher->NextRaw();
+    publisher->Send(retained);
+    while (serve_all()) {
+    }
+    if (mqtt::IsError(publisher->Next<mqtt::PubAck>().reason_code)) ++refused;
+  }
+  EXPECT_GT(refused, 0u) << "memory is not tight";
+  std::size_t got = 0;
+  for (int i = 0; i < 200; ++i) {
+    for (const auto& member : members) got += Messages(*member).size();
+    serve_all();
+  }
+  EXPECT_EQ(got, kMessages);
 }
 
 // Every shard knows the filters of all, so each is charged as often: all of them together
