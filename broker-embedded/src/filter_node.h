@@ -48,6 +48,10 @@ class WithText {
     return std::unique_ptr<Node>(node);
   }
   static void operator delete(void* memory) { ::operator delete(memory); }  // Its size is not sizeof(Node).
+
+ private:
+  friend Node;
+  WithText() = default;
 };
 
 // A filter without wildcards.

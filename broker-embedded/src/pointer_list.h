@@ -33,7 +33,7 @@ class PointerList {
       return;
     }
     auto* const both = new List{first_, item};
-    first_ = reinterpret_cast<T*>(reinterpret_cast<std::uintptr_t>(both) | kMany);
+    first_ = reinterpret_cast<T*>(reinterpret_cast<char*>(both) + kMany);
   }
 
   // Fills the hole at `position` with the last one, and tells `moved(item, position)` if
@@ -61,7 +61,7 @@ class PointerList {
   static constexpr std::uintptr_t kMany = 1;
 
   bool many() const { return (reinterpret_cast<std::uintptr_t>(first_) & kMany) != 0; }
-  List& list() const { return *reinterpret_cast<List*>(reinterpret_cast<std::uintptr_t>(first_) - kMany); }
+  List& list() const { return *reinterpret_cast<List*>(reinterpret_cast<char*>(first_) - kMany); }
 
   T* first_ = nullptr;  // The only one; or, plus kMany, the address of a list of more.
 };

@@ -168,7 +168,7 @@ class SubscriptionTree {
   }
   struct ByIdentity {
     using is_transparent = void;
-    static const Identity& Of(const Identity& identity) { return identity; }
+    static Identity Of(const Identity& identity) { return identity; }
     static Identity Of(const Subscription* subscription) { return IdentityOf(*subscription); }
     template <typename Key>
     std::size_t operator()(const Key& key) const {

@@ -141,10 +141,9 @@ class Pipe final : public std::enable_shared_from_this<Pipe>, private ChainedExe
       lock.lock();
       end.read += into.size();
       WakeLocked(1 - side);
+      WakeLocked(side);
       lock.unlock();
       handler->OnBytes(into);
-      lock.lock();
-      WakeLocked(side);
     } else if (OverLocked(side)) {
       end.handler = nullptr;
       const bool in_order = Other(side).state == State::kClosed;

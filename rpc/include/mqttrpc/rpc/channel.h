@@ -86,16 +86,16 @@ class Channel {
     return mqtt::Initiate<absl::StatusOr<Reply>>(
         std::forward<Token>(token),
         [impl = impl_](mqtt::Completion<absl::StatusOr<Reply>> done, PreparedCall call) {
-          auto reply = std::make_unique<Reply>();
-          Reply& into = *reply;
           const asio::cancellation_slot slot = done.slot();
+          auto pending = std::make_unique<Pending<Reply>>(std::move(done));
+          Reply& into = pending->reply;
           StartCall(
               impl, std::move(call), into,
-              [done = std::move(done), reply = std::move(reply)](absl::Status status) mutable {
+              [pending = std::move(pending)](absl::Status status) {
                 if (status.ok()) {
-                  done(std::move(*reply));
+                  pending->done(std::move(pending->reply));
                 } else {
-                  done(std::move(status));
+                  pending->done(std::move(status));
                 }
               },
               slot);
@@ -107,6 +107,15 @@ class Channel {
 
  private:
   class Impl;
+
+  // What a call under way ends with, in one allocation.
+  template <typename Reply>
+  struct Pending {
+    explicit Pending(mqtt::Completion<absl::StatusOr<Reply>> done_in) : done(std::move(done_in)) {}
+
+    mqtt::Completion<absl::StatusOr<Reply>> done;
+    Reply reply;
+  };
 
   // A call whose request is written, waiting for its completion token.
   struct PreparedCall {
