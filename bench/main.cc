@@ -132,9 +132,13 @@ int Main(int argc, char** argv) {
   CLI::App* serve_mqttrpc = app.add_subcommand("serve-mqttrpc", "")->group("");
   serve_mqttrpc->add_option("--broker", broker_url)->required();
   const CLI::App* serve_grpc = app.add_subcommand("serve-grpc", "")->group("");
+  std::string next;
+  CLI::App* serve_bare_relay = app.add_subcommand("serve-bare-relay", "")->group("");
+  serve_bare_relay->add_option("--next", next);
   CLI11_PARSE(app, argc, argv);
   if (serve_mqttrpc->parsed()) return ServeMqttrpc(broker_url);
   if (serve_grpc->parsed()) return ServeGrpc();
+  if (serve_bare_relay->parsed()) return ServeBareRelay(next);
   settings.interval = std::chrono::milliseconds(milliseconds > 0 ? milliseconds : settings.full ? 2000 : 400);
   if (output.list) {
     for (const Case& one : AllCases(settings.full)) std::printf("%s: %s\n", one.table.c_str(), one.name.c_str());

@@ -19,6 +19,7 @@ constexpr char kOverMqttrpcd[] = "mqttrpc over mqttrpcd";
 constexpr char kOverMosquitto[] = "mqttrpc over mosquitto";
 constexpr char kGrpcUnary[] = "gRPC unary";
 constexpr char kGrpcStreaming[] = "gRPC streaming";
+constexpr char kBareRelay[] = "bare relay";
 
 struct Shape {
   std::size_t callers = 1;
@@ -63,7 +64,20 @@ Sample OverGrpc(std::unique_ptr<Peer> (*new_peer)(const PeerOptions&), const Sha
   return sample;
 }
 
+Sample OverBareRelay(const Shape& shape, const Settings& settings) {
+  Sample sample;
+  const Program server = StartSelf({"serve-bare-relay"}, "ready ");
+  const Program relay = StartSelf({"serve-bare-relay", "--next", server.ready_line()}, "ready ");
+  PeerOptions options;
+  options.address = relay.ready_line();
+  const std::unique_ptr<Peer> peer = NewBarePeer(options);
+  MeasureCalls(*peer, shape, {{"caller", getpid()}, {"broker", relay.pid()}, {"server", server.pid()}}, settings,
+               sample);
+  return sample;
+}
+
 Sample Run(const Shape& shape, const std::string& system, const Settings& settings) {
+  if (system == kBareRelay) return OverBareRelay(shape, settings);
   if (system == kOverMqttrpcd) return OverBroker(kMqttrpcd, shape, settings);
   if (system == kOverMosquitto) return OverBroker(kMosquitto, shape, settings);
   return OverGrpc(system == kGrpcUnary ? NewGrpcPeer : NewGrpcStreamPeer, shape, settings);
@@ -75,6 +89,7 @@ Case Of(const Shape& shape) {
   result.name = std::to_string(shape.callers) + (shape.callers == 1 ? " caller, window " : " callers, window ") +
                 std::to_string(shape.window);
   result.systems = {kOverMqttrpcd, kOverMosquitto, kGrpcUnary, kGrpcStreaming};
+  if (shape.callers == 1) result.systems.emplace_back(kBareRelay);
   result.run = [shape](const std::string& system, const Settings& settings) { return Run(shape, system, settings); };
   result.growth = {std::to_string(shape.callers) + (shape.callers == 1 ? " caller" : " callers"), "window",
                    static_cast<double>(shape.window)};

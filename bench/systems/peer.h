@@ -38,6 +38,10 @@ std::unique_ptr<Peer> NewGrpcPeer(const PeerOptions& options);
 // answers come in order.
 std::unique_ptr<Peer> NewGrpcStreamPeer(const PeerOptions& options);
 
+// Bytes that a relay carries to an echo server and back, without any protocol: the least
+// that a call through a third process can cost. One caller. `address` is the relay's port.
+std::unique_ptr<Peer> NewBarePeer(const PeerOptions& options);
+
 // One caller, its broker and the device, all on one thread of this process.
 std::unique_ptr<Peer> NewInProcessPeer(std::size_t payload_bytes);
 
@@ -47,5 +51,8 @@ std::unique_ptr<Peer> NewGrpcInProcessPeer(std::size_t payload_bytes);
 // Serve until the process is killed; print a line `ready ADDRESS` when calls may come.
 int ServeMqttrpc(const std::string& broker_url);
 int ServeGrpc();
+// For one connection, with the port for an address. Carries its bytes to the port `next` and
+// back, or echoes them if that is empty.
+int ServeBareRelay(const std::string& next);
 
 }  // namespace bench
