@@ -66,6 +66,7 @@ Sample OverGrpc(std::unique_ptr<Peer> (*new_peer)(const PeerOptions&), const Sha
 
 Sample OverBareRelay(const Shape& shape, const Settings& settings) {
   Sample sample;
+  if (shape.callers > 1) return sample;  // It has one connection; the table has its columns.
   const Program server = StartSelf({"serve-bare-relay"}, "ready ");
   const Program relay = StartSelf({"serve-bare-relay", "--next", server.ready_line()}, "ready ");
   PeerOptions options;
@@ -88,8 +89,7 @@ Case Of(const Shape& shape) {
   result.table = "Calls";
   result.name = std::to_string(shape.callers) + (shape.callers == 1 ? " caller, window " : " callers, window ") +
                 std::to_string(shape.window);
-  result.systems = {kOverMqttrpcd, kOverMosquitto, kGrpcUnary, kGrpcStreaming};
-  if (shape.callers == 1) result.systems.emplace_back(kBareRelay);
+  result.systems = {kOverMqttrpcd, kOverMosquitto, kGrpcUnary, kGrpcStreaming, kBareRelay};
   result.run = [shape](const std::string& system, const Settings& settings) { return Run(shape, system, settings); };
   result.growth = {std::to_string(shape.callers) + (shape.callers == 1 ? " caller" : " callers"), "window",
                    static_cast<double>(shape.window)};

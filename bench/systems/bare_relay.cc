@@ -1,4 +1,5 @@
-// Bytes through three processes: what a call over a broker costs without any protocol.
+// Bytes through three processes: about the least that a call over a broker can cost, as
+// there is no protocol. What is under way must fit into the sockets' buffers.
 #include <array>
 #include <cstddef>
 #include <cstdio>
@@ -50,7 +51,6 @@ class BarePeer final : public Peer {
     asio::error_code ignored;
     socket_.shutdown(tcp::socket::shutdown_both, ignored);
     thread_.join();
-    for (; !waiting_.empty(); waiting_.pop()) waiting_.front()(false);
   }
 
   void StartCall(std::size_t, Done done) override {
@@ -68,15 +68,22 @@ class BarePeer final : public Peer {
     asio::error_code error;
     for (;;) {
       read += socket_.read_some(asio::buffer(buffer), error);
-      if (error) return;
+      if (error) return FailAll();
       for (; read >= request_.size(); read -= request_.size()) TakeOne()(true);
       const std::lock_guard lock(mutex_);
       Flush();
     }
   }
 
+  // Nothing is answered any more.
+  void FailAll() {
+    while (Done done = TakeOne()) done(false);
+  }
+
+  // Null if nobody waits.
   Done TakeOne() {
     const std::lock_guard lock(mutex_);
+    if (waiting_.empty()) return nullptr;
     Done done = std::move(waiting_.front());
     waiting_.pop();
     return done;
@@ -103,16 +110,16 @@ std::unique_ptr<Peer> NewBarePeer(const PeerOptions& options) { return std::make
 
 int ServeBareRelay(const std::string& next) {
   asio::io_context io;
-  tcp::socket further = next.empty() ? tcp::socket(io) : Connect(io, next);
+  const bool echoes = next.empty();
+  tcp::socket further = echoes ? tcp::socket(io) : Connect(io, next);
   tcp::socket caller = AcceptOne(io);
   std::string buffer(kPiece, '\0');
   asio::error_code error;
-  std::array<pollfd, 2> waits{{{caller.native_handle(), POLLIN, 0}, {-1, POLLIN, 0}}};  // -1: is passed over.
-  if (!next.empty()) waits[1].fd = further.native_handle();
-  while (!error && ::poll(waits.data(), waits.size(), -1) > 0) {
-    const bool from_caller = waits[0].revents != 0;
+  std::array<pollfd, 2> waits{{{caller.native_handle(), POLLIN, 0}, {further.native_handle(), POLLIN, 0}}};
+  while (!error && (echoes || ::poll(waits.data(), waits.size(), -1) > 0)) {
+    const bool from_caller = echoes || waits[0].revents != 0;
     tcp::socket& from = from_caller ? caller : further;
-    tcp::socket& to = from_caller && !next.empty() ? further : caller;
+    tcp::socket& to = from_caller && !echoes ? further : caller;
     const std::size_t size = from.read_some(asio::buffer(buffer), error);
     if (!error) asio::write(to, asio::buffer(buffer, size), error);
   }

@@ -38,8 +38,9 @@ std::unique_ptr<Peer> NewGrpcPeer(const PeerOptions& options);
 // answers come in order.
 std::unique_ptr<Peer> NewGrpcStreamPeer(const PeerOptions& options);
 
-// Bytes that a relay carries to an echo server and back, without any protocol: the least
-// that a call through a third process can cost. One caller. `address` is the relay's port.
+// Bytes that a relay carries to an echo server and back, without any protocol: about the
+// least that a call through a third process can cost. One caller. `address` is the relay's
+// port.
 std::unique_ptr<Peer> NewBarePeer(const PeerOptions& options);
 
 // One caller, its broker and the device, all on one thread of this process.

@@ -112,6 +112,7 @@ class Broker::Impl {
     const std::lock_guard lock(stop_mutex_);
     if (std::exchange(stop_called_, true)) return;
     std::vector<std::future<void>> ends;
+    ends.reserve(shards_.size());
     for (const auto& shard : shards_) ends.push_back(BeginStop(shard));
     for (std::size_t i = 0; i < shards_.size(); ++i) {
       const bool ended = ends[i].wait_for(std::chrono::seconds(0)) == std::future_status::ready;
@@ -137,6 +138,7 @@ class Broker::Impl {
   template <typename ExecutorOf>
   static std::vector<std::shared_ptr<Shard>> Shards(const BrokerOptions& options, ExecutorOf executor_of) {
     std::vector<std::shared_ptr<Shard>> shards;
+    shards.reserve(ShardsOf(options));
     for (std::size_t i = 0; i < ShardsOf(options); ++i) {
       shards.push_back(std::make_shared<Shard>(executor_of(i), options));
     }

@@ -194,12 +194,16 @@ void Neighbours::TakeMail() {
 }
 
 void Neighbours::HandleNews() {
+  const std::size_t work_elsewhere = core_.work_elsewhere;
   std::size_t bytes = 0;
+  handling_ = true;
   for (const News& news : taken_.news) {
     Handle(news);
     bytes += news.bytes();
     core_.work += news.work();
   }
+  handling_ = false;
+  core_.work_elsewhere = work_elsewhere;  // That is others' doing.
   const std::size_t handled = taken_.news.size();
   ClearAndTrim(taken_.news);
   OnHandled(bytes, handled);

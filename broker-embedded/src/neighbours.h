@@ -110,7 +110,7 @@ class Neighbours final : public ShardOutlet {
   std::size_t next_message_ = 0;      // Of `taken_`; those before it are handled.
   std::size_t handled_messages_ = 0;  // In this turn.
   bool in_turn_ = false;
-  bool handling_ = false;  // A message.
+  bool handling_ = false;  // Mail.
   bool told_of_outgoing_ = false;
   bool crowded_ = false;
   bool overfull_ = false;

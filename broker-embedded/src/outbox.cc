@@ -123,14 +123,15 @@ bool Outbox::HasWindowFor(std::size_t count) const {
          in_flight() + count <= host_.limits.in_flight;
 }
 
-std::size_t Outbox::Window(std::size_t bytes) const {
+Outbox::Room Outbox::room() const {
   const std::size_t waiting = waiting_messages();
   const Limits& limits = host_.limits;
-  if (!HasWindowFor(waiting + 1) || waiting >= limits.messages) return 0;
+  if (!HasWindowFor(waiting + 1) || waiting >= limits.messages) return {};
   const std::size_t held = traffic().bytes + traffic().bytes_under_way;
-  const std::size_t fit = (limits.bytes - std::min(held, limits.bytes)) / bytes;
-  return std::min({peer_.receive_maximum - traffic().on_wire - waiting, limits.in_flight - in_flight() - waiting,
-                   limits.messages - waiting, held == 0 ? std::max<std::size_t>(fit, 1) : fit});
+  if (held >= limits.bytes && held > 0) return {};
+  return {std::min({peer_.receive_maximum - traffic().on_wire - waiting, limits.in_flight - in_flight() - waiting,
+                    limits.messages - waiting}),
+          held == 0 ? std::numeric_limits<std::size_t>::max() : limits.bytes - held};
 }
 
 // Gives back what one message costs that leaves.

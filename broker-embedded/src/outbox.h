@@ -112,7 +112,11 @@ class Outbox {
 
   // Whether `count` more QoS 1 or 2 messages could go out at once.
   bool HasWindowFor(std::size_t count) const;
-  std::size_t Window(std::size_t bytes) const;  // How many, each in a packet of `bytes`.
+  struct Room {
+    std::size_t messages = 0;
+    std::size_t largest = 0;  // Bytes of a packet.
+  };
+  Room room() const;  // For QoS 1 and 2.
   std::size_t outstanding() const { return traffic().on_wire + waiting_messages(); }
   std::size_t waiting_messages() const { return traffic().open.size() + traffic().held.size(); }
   std::size_t in_flight() const { return traffic().in_flight.size(); }

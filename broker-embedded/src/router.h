@@ -31,8 +31,8 @@ class RouteTarget : public Subscriber {
   virtual void DeliverHeld(Delivery delivery) = 0;
   // Whether it takes messages at all at the moment.
   virtual bool Listens() const = 0;
-  // How many messages of QoS 1 and 2 it could take at once, each in a packet of `bytes`.
-  virtual std::size_t Room(std::size_t bytes) const = 0;
+  // What of QoS 1 and 2 it could take at once.
+  virtual Outbox::Room Room() const = 0;
 
  private:
   friend class Router;
@@ -124,7 +124,6 @@ class Router final : private MatchSink {
   void OnShards(ShardSet shards) override { shards_ |= shards; }
   void KeepReach(Reach reach);
   void RouteTo(ShareGroup& group);
-  void Expect(ShareGroup& group, const SharedMessage& message);
   void SendOnHeld(ShareGroup& group);
   bool SendOn(ShareGroup& group, const MessageRef& message, bool passed_on);
   void SendTo(ShareGroup::Elsewhere& members, const MessageRef& message, bool passed_on);
@@ -137,6 +136,7 @@ class Router final : private MatchSink {
   static const Subscription* Choose(ShareGroup& group, const MessageRef& message, std::size_t& work);
   static bool KeepsMessages(const ShareGroup& group);
   std::optional<DropReason> NoRoom(std::size_t messages, std::size_t waiting_bytes, std::size_t bytes, bool idle) const;
+  std::optional<DropReason> WhyNotHold(ShareGroup& group, const SharedMessage& message) const;
   std::optional<DropReason> Hold(ShareGroup& group, const MessageRef& message, bool admitted);
   void GiveBack(ShareGroup& group, std::vector<MessageRef> messages);
   void Trim(ShareGroup& group);

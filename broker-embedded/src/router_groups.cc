@@ -23,8 +23,7 @@ bool AreAboutAsMany(const GroupState& now, const GroupState& told) {
   return difference == 0 || (now.listening > kEnoughMembers && difference <= told.listening / 8);
 }
 
-// Whether it waits for somebody who has room for it.
-bool NeedsRoom(const SharedMessage& message) { return message.qos() != mqtt::QoS::kAtMostOnce; }
+bool NeedsRoom(const SharedMessage& message) { return ShareGroup::NeedsRoom(message); }
 
 }  // namespace
 
@@ -54,7 +53,11 @@ const Subscription* Router::Choose(ShareGroup& group, const MessageRef& message,
     chosen_index = index;
     if (least == 0) break;  // Nobody has less to do.
   }
-  if (chosen != nullptr) group.set_next(chosen_index + 1);
+  if (chosen != nullptr) {
+    group.set_next(chosen_index + 1);
+  } else if (NeedsRoom(*message)) {
+    group.Refused(*message);
+  }
   return chosen;
 }
 
@@ -100,10 +103,10 @@ class Router::Round {
 
 void Router::RouteTo(ShareGroup& group) {
   ++result_.work;
-  if (NeedsRoom(**message_)) Expect(group, **message_);
+  if (NeedsRoom(**message_)) SendOnHeld(group);
   // Behind those that wait already, but for QoS 0, which waits for nobody.
   if (group.backlog().empty() || !NeedsRoom(**message_)) {
-    ShareGroup::Elsewhere* const next = budget_.exhausted() ? nullptr : group.NextElsewhere(NeedsRoom(**message_));
+    ShareGroup::Elsewhere* const next = budget_.exhausted() ? nullptr : group.NextElsewhere(**message_);
     if (const Subscription* chosen = next == nullptr ? Choose(group, *message_, result_.work) : nullptr) {
       copies_.emplace_back(static_cast<RouteTarget&>(*chosen->subscriber), DeliveryFor(*message_, *chosen));
       return Changed(group);
@@ -121,22 +124,16 @@ void Router::RouteTo(ShareGroup& group) {
   }
 }
 
-// Before one that needs room is routed: behind those that wait.
-void Router::Expect(ShareGroup& group, const SharedMessage& message) {
-  SendOnHeld(group);
-  group.next_bytes = ShareGroup::PacketBytesOf(message);
-}
-
 // What has come for members who could not take it any more, while others still can.
 void Router::SendOnHeld(ShareGroup& group) {
-  if (!group.backlog().empty() && group.AnyElsewhere(true) != nullptr) Drain(group);
+  if (!group.backlog().empty() && group.AnyElsewhere(*group.backlog().front()) != nullptr) Drain(group);
 }
 
 // To another shard with members that can take it; false if there is none, or no memory for
 // what is on its way.
 bool Router::SendOn(ShareGroup& group, const MessageRef& message, bool passed_on) {
   if (budget_.exhausted()) return false;
-  ShareGroup::Elsewhere* const members = group.AnyElsewhere(NeedsRoom(*message));
+  ShareGroup::Elsewhere* const members = group.AnyElsewhere(*message);
   if (members == nullptr) return false;
   SendTo(*members, message, passed_on);
   return true;
@@ -156,7 +153,7 @@ std::size_t Router::RouteToGroup(const MessageRef& message, ShareGroupId id, boo
   std::size_t work = 1;
   ++group->received;
   Changed(*group);
-  if (NeedsRoom(*message)) Expect(*group, *message);
+  if (NeedsRoom(*message)) SendOnHeld(*group);
   if (group->backlog().empty() || !NeedsRoom(*message)) {
     if (const Subscription* chosen = Choose(*group, message, work)) {
       auto& target = static_cast<RouteTarget&>(*chosen->subscriber);
@@ -167,7 +164,10 @@ std::size_t Router::RouteToGroup(const MessageRef& message, ShareGroupId id, boo
       }
       return work;
     }
-    if (!passed_on && SendOn(*group, message, true)) return work;
+    // To a third, if it could wait here: wherever it is refused again it waits.
+    if (!passed_on && (!NeedsRoom(*message) || !WhyNotHold(*group, *message)) && SendOn(*group, message, true)) {
+      return work;
+    }
   }
   if (const auto reason = Hold(*group, message, passed_on)) counters_.Dropped(*reason).Add();
   return work;
@@ -179,29 +179,35 @@ void Router::OnGroupState(ShareGroup& group, std::size_t shard, ShareGroupId gro
   tree_.CloseGroup(group);
 }
 
-// Who holds messages can take no others. Told so, the others send it no more of those that
-// would wait, and two that hold some do not send them to and fro.
+// Who holds messages can take no others, nor such as are as large as one that was refused. Told so, the others send it
+// no more of those that would wait, and two that hold some do not send them to and fro.
 bool Router::UpdateTold(ShareGroup& group) {
   SendOnHeld(group);
   GroupState state;
   state.members = static_cast<std::uint32_t>(group.members().size());
   std::uint32_t looked_at = 0;
+  std::size_t largest = 0;
   for (const Subscription* member : group.members()) {
     ++looked_at;
     const auto& target = static_cast<const RouteTarget&>(*member->subscriber);
     state.keeps = state.keeps || member->options.qos != mqtt::QoS::kAtMostOnce;
     if (target.Listens()) ++state.listening;
-    state.room = static_cast<std::uint32_t>(std::min(kEnoughRoom, state.room + target.Room(group.next_bytes)));
-    if (state.keeps && state.listening >= kEnoughMembers && state.room == kEnoughRoom) break;
+    const Outbox::Room room = target.Room();
+    state.room = static_cast<std::uint32_t>(std::min(kEnoughRoom, state.room + room.messages));
+    largest = std::max(largest, room.largest);
+    const bool enough = state.listening >= kEnoughMembers && state.room == kEnoughRoom && largest >= group.refused;
+    if (state.keeps && enough) break;
   }
   if (looked_at < state.members) {  // The rest will be like these.
     state.listening = static_cast<std::uint32_t>(std::uint64_t{state.listening} * state.members / looked_at);
   }
+  if (largest >= group.refused) group.refused = 0;
+  if (group.refused > 0) state.largest = group.refused - 1;
   if (!group.backlog().empty()) state.room = 0;
   const GroupState& told = group.told;
   const bool used_up = state.room > 0 && group.received > 0 && group.received >= told.room / 2;
   const bool same = (state.members == 0) == (told.members == 0) && AreAboutAsMany(state, told) &&
-                    state.keeps == told.keeps && (state.room == 0) == (told.room == 0);
+                    state.keeps == told.keeps && (state.room == 0) == (told.room == 0) && state.largest == told.largest;
   if (same && !used_up) return false;
   group.told = state;
   group.received = 0;
@@ -229,15 +235,16 @@ std::optional<DropReason> Router::NoRoom(std::size_t messages, std::size_t waiti
   return std::nullopt;
 }
 
+std::optional<DropReason> Router::WhyNotHold(ShareGroup& group, const SharedMessage& message) const {
+  if (budget_.exhausted()) return DropReason::kMemory;
+  return NoRoom(group.backlog().size(), group.backlog_bytes(), ShareGroup::BytesOf(message), true);
+}
+
 // Keeps `message` until a member can take it, or says why not. None can at the moment.
 // `admitted`: another shard kept it so far, which is no new memory.
 std::optional<DropReason> Router::Hold(ShareGroup& group, const MessageRef& message, bool admitted) {
   if (!NeedsRoom(*message) || !KeepsMessages(group)) return DropReason::kNoReceiver;
-  if (!admitted) {
-    if (budget_.exhausted()) return DropReason::kMemory;
-    const auto reason = NoRoom(group.backlog().size(), group.backlog_bytes(), ShareGroup::BytesOf(*message), true);
-    if (reason) return reason;
-  }
+  if (const auto reason = admitted ? std::nullopt : WhyNotHold(group, *message)) return reason;
   group.Hold(message);
   Changed(group);
   return std::nullopt;
@@ -248,7 +255,7 @@ void Router::Drain(ShareGroup& group) {
   Changed(group);
   for (Round round(group); !group.backlog().empty();) {
     const Subscription* chosen = round.Next(group.backlog().front());
-    if (chosen == nullptr) group.next_bytes = ShareGroup::PacketBytesOf(*group.backlog().front());
+    if (chosen == nullptr) group.Refused(*group.backlog().front());
     if (chosen == nullptr && !SendOn(group, group.backlog().front(), true)) return;
     const MessageRef message = group.Take();
     if (chosen != nullptr) static_cast<RouteTarget&>(*chosen->subscriber).DeliverHeld(DeliveryFor(message, *chosen));

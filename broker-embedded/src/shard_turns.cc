@@ -23,7 +23,8 @@ std::uint64_t Shard::RankOf(const ServerConnection& connection) const {
 
 // Back-pressure from another shard: for those who make its work.
 bool Shard::MustWait(const Link& link) const {
-  if (core_.neighbours == nullptr || !core_.neighbours->crowded()) return false;
+  if (core_.neighbours == nullptr) return false;
+  if (!core_.neighbours->crowded() && held_.empty()) return false;  // Nobody overtakes those who are held.
   return link.connection().served_elsewhere(Now()) >= (core_.neighbours->overfull() ? 1 : BrokerCore::kWorkPerTurn);
 }
 

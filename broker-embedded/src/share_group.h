@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,7 +24,10 @@ struct GroupState {
   std::uint32_t members = 0;
   std::uint32_t listening = 0;  // Of them; when there are many, only about how many.
   std::uint32_t room = 0;       // QoS 1 and 2 messages that they could take at once, or some of those.
+  std::size_t largest = kAny;   // In packets of so many bytes at most.
   bool keeps = false;           // Some of them take more than QoS 0.
+
+  static constexpr std::size_t kAny = std::numeric_limits<std::size_t>::max();
 
   bool operator==(const GroupState&) const = default;
 };
@@ -69,7 +73,7 @@ class ShareGroup {
 
   // Whose turn it is, in proportion to members that listen, if that is another shard's
   // that can take the message; null: ours.
-  Elsewhere* NextElsewhere(bool needs_room) {
+  Elsewhere* NextElsewhere(const SharedMessage& message) {
     std::uint32_t all = told.listening;
     for (const Elsewhere& each : elsewhere_) all += each.state.listening;
     if (all == told.listening) return nullptr;
@@ -77,14 +81,14 @@ class ShareGroup {
     std::uint32_t passed = told.listening;
     for (Elsewhere& each : elsewhere_) {
       passed += each.state.listening;
-      if (turn_ < passed) return turn_ >= told.listening && CanTake(each, needs_room) ? &each : nullptr;
+      if (turn_ < passed) return turn_ >= told.listening && CanTake(each, message) ? &each : nullptr;
     }
     return nullptr;
   }
   // Anyone who can; null if nobody.
-  Elsewhere* AnyElsewhere(bool needs_room) {
+  Elsewhere* AnyElsewhere(const SharedMessage& message) {
     const auto found = std::find_if(elsewhere_.begin(), elsewhere_.end(),
-                                    [&](const Elsewhere& each) { return CanTake(each, needs_room); });
+                                    [&](const Elsewhere& each) { return CanTake(each, message); });
     return found == elsewhere_.end() ? nullptr : &*found;
   }
 
@@ -92,7 +96,12 @@ class ShareGroup {
   GroupState told;             // What they know of our members.
   std::uint32_t received = 0;  // Messages that they gave to our members since then.
   bool changed = false;        // Perhaps.
-  std::size_t next_bytes = 1;  // Of the message that came last; the next one is taken to be like it.
+  // The smallest packet that none of our members could take, and since then none has had
+  // room for. 0: there was none.
+  std::size_t refused = 0;
+  void Refused(const SharedMessage& message) {
+    refused = refused == 0 ? PacketBytesOf(message) : std::min(refused, PacketBytesOf(message));
+  }
 
   // Where the next round begins; less than members().size().
   std::size_t next() const { return next_ < members_.size() ? next_ : 0; }
@@ -119,6 +128,8 @@ class ShareGroup {
   }
   void DropLast() { Forget(*backlog_.PopBack()); }
 
+  // Whether it waits for somebody who has room for it.
+  static bool NeedsRoom(const SharedMessage& message) { return message.qos() != mqtt::QoS::kAtMostOnce; }
   // About what a packet with it takes at most, on whatever subscription.
   static std::size_t PacketBytesOf(const SharedMessage& message) { return BytesOf(message) + 32; }
   // What a message counts here.
@@ -139,8 +150,11 @@ class ShareGroup {
   void Charge(std::size_t places) {
     if (budget_ != nullptr) budget_->Take(places * kCostOfPlace);
   }
-  static bool CanTake(const Elsewhere& each, bool needs_room) {
-    return needs_room ? each.state.room > 0 : each.state.listening > 0;
+  // One that is too large, and has nobody here, waits best where somebody is: smaller ones
+  // wait behind it there, and do not take all the room there ever is.
+  bool CanTake(const Elsewhere& each, const SharedMessage& message) const {
+    if (!NeedsRoom(message)) return each.state.listening > 0;
+    return each.state.room > 0 && (told.listening == 0 || PacketBytesOf(message) <= each.state.largest);
   }
   void Forget(const SharedMessage& message) {
     backlog_.Trim(kKeptPlaces);

@@ -1,6 +1,7 @@
 #include "chained_executor.h"
 
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include <asio/execution_context.hpp>
@@ -15,13 +16,21 @@ namespace mqttrpc::mqtt {
 namespace {
 
 // What else is ready to run waits for so many at most.
-constexpr int kLongestRow = 64;
+constexpr int kLongestRow = 16;
+
+using Plain = asio::io_context::executor_type;
+using Strand = asio::strand<Plain>;
 
 asio::io_context* ContextOf(const asio::any_io_executor& executor) {
-  using Plain = asio::io_context::executor_type;
   if (const auto* plain = TargetOf<Plain>(executor)) return &plain->context();
-  if (const auto* strand = TargetOf<asio::strand<Plain>>(executor)) return &strand->get_inner_executor().context();
+  if (const auto* strand = TargetOf<Strand>(executor)) return &strand->get_inner_executor().context();
   return nullptr;
+}
+
+// A handler of the strand may run the io_context itself, and us with it.
+bool IsInsideStrand(const asio::any_io_executor& executor) {
+  const auto* strand = TargetOf<Strand>(executor);
+  return strand != nullptr && strand->running_in_this_thread();
 }
 
 }  // namespace
@@ -37,14 +46,22 @@ class ChainedExecutor::Queue final : public asio::execution_context::service {
   explicit Queue(asio::execution_context& context)
       : service(context), context_(static_cast<asio::io_context&>(context)) {}
 
+  // After shutdown() nothing runs any more.
   void Push(asio::any_io_executor executor, std::shared_ptr<Target> target, int what) {
     const std::lock_guard lock(mutex_);
+    if (shut_down_) return;
     entries_.push({std::move(executor), std::move(target), what});
     PostRow();
   }
 
  private:
   struct Entry {
+    // Runs it, on its executor. The target may end with that.
+    void Run() && {
+      if (IsInsideStrand(executor)) executor = asio::require(executor, asio::execution::blocking.never);
+      executor.execute([target = std::move(target), what = what] { target->OnChained(what); });
+    }
+
     asio::any_io_executor executor;
     std::shared_ptr<Target> target;
     int what;
@@ -56,30 +73,42 @@ class ChainedExecutor::Queue final : public asio::execution_context::service {
     Fifo<Entry> dropped;
     const std::unique_lock lock(mutex_);
     std::swap(dropped, entries_);
+    shut_down_ = true;
   }
 
   // Locked.
   void PostRow() {
-    if (!std::exchange(posted_, true)) asio::post(context_, [this] { RunRow(); });
+    if (posted_) return;
+    asio::post(context_, [this] { RunRow(); });
+    posted_ = true;
   }
 
   void RunRow() {
-    std::unique_lock lock(mutex_);
-    posted_ = false;
-    for (int left = kLongestRow; left > 0 && !entries_.empty(); --left) {
-      const Entry next = entries_.pop();
-      if (!entries_.empty()) PostRow();
-      lock.unlock();
-      next.executor.execute([target = next.target, what = next.what] { target->OnChained(what); });
-      if (context_.stopped()) return;
-      lock.lock();
+    {
+      const std::lock_guard lock(mutex_);
+      posted_ = false;
     }
+    for (int left = kLongestRow; left > 0; --left) {
+      std::optional<Entry> next = Take();
+      if (!next) return;
+      std::move(*next).Run();
+      if (context_.stopped()) return;
+    }
+  }
+
+  std::optional<Entry> Take() {
+    const std::lock_guard lock(mutex_);
+    if (entries_.empty()) return std::nullopt;
+    std::optional<Entry> next = entries_.pop();
+    if (!entries_.empty()) PostRow();
+    return next;
   }
 
   asio::io_context& context_;
   std::mutex mutex_;
   Fifo<Entry> entries_;
   bool posted_ = false;
+  bool shut_down_ = false;
 };
 
 asio::execution_context::id ChainedExecutor::Queue::id;

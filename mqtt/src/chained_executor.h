@@ -8,9 +8,9 @@
 namespace mqttrpc::mqtt {
 
 // An io_context asks the system for events after each handler. Where handlers call for one
-// another in memory, that is half of what they cost. What is posted here waits in a queue of
-// its own, of which one handler of the io_context runs many in a row: in the order in which
-// all were posted, by any thread that runs the io_context.
+// another in memory, that is much of what they cost. What is posted here waits in a queue of
+// its own, of which one handler of the io_context runs some in a row: in the order in which
+// all were posted, if one thread runs the io_context.
 //
 // On executors other than an io_context's and its strands' it is an ordinary post. Any thread.
 class ChainedExecutor {

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include <asio/any_io_executor.hpp>
@@ -63,7 +64,7 @@ class Pipe final : public std::enable_shared_from_this<Pipe>, private ChainedExe
   }
   void EndMove(int side, const asio::any_io_executor& executor) {
     const std::lock_guard lock(mutex_);
-    ends_[side].executor = ChainedExecutor(executor);
+    ends_[side].executor.emplace(executor);
   }
 
  private:
@@ -72,8 +73,8 @@ class Pipe final : public std::enable_shared_from_this<Pipe>, private ChainedExe
   struct End {
     explicit End(const asio::any_io_executor& on) : executor(on) {}
 
-    ChainedExecutor executor;
-    Transport::Handler* handler = nullptr;  // Null: not started, or no callback may follow.
+    std::optional<ChainedExecutor> executor;  // Empty once it has left: its event loop may end before us.
+    Transport::Handler* handler = nullptr;    // Null: not started, or no callback may follow.
     State state = State::kOpen;
     bool paused = false;
     bool writing = false;  // A Write() waits for its OnWritten().
@@ -94,6 +95,7 @@ class Pipe final : public std::enable_shared_from_this<Pipe>, private ChainedExe
     if (end.state != State::kOpen) return;
     end.state = state;
     end.handler = nullptr;
+    end.executor.reset();
     end.inbox.clear();
     WakeLocked(1 - side);
   }
@@ -110,7 +112,7 @@ class Pipe final : public std::enable_shared_from_this<Pipe>, private ChainedExe
     if (end.awake || end.handler == nullptr) return;
     if (!WrittenLocked(side) && !ReadableLocked(side) && !OverLocked(side)) return;
     end.awake = true;
-    end.executor.Post(std::shared_ptr<ChainedExecutor::Target>(shared_from_this(), this), 2 * end.moves + side);
+    end.executor->Post(std::shared_ptr<ChainedExecutor::Target>(shared_from_this(), this), 2 * end.moves + side);
   }
 
   // A turn: tells one thing, and comes again for the next.

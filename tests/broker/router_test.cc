@@ -23,7 +23,7 @@ struct Member final : RouteTarget {
   }
   void DeliverHeld(Delivery) override { ++delivered; }
   bool Listens() const override { return true; }
-  std::size_t Room(std::size_t) const override { return delivered < room ? room - delivered : 0; }
+  broker::Outbox::Room Room() const override { return {delivered < room ? room - delivered : 0, 1'000'000}; }
 
   std::size_t room = 1'000'000;
   std::size_t delivered = 0;

@@ -111,6 +111,10 @@ class Shards {
       }
     }
   }
+  // The same in turn, for what must come to rest without more input.
+  void Rest() {
+    for (int round = 0; ServeAll(); ++round) ASSERT_LT(round, 3'000) << "it never rests";
+  }
   // ... until `done`.
   void Until(const std::function<bool()>& done) {
     for (int i = 0; !done(); ++i) {
@@ -147,6 +151,11 @@ class Shards {
   }
 
  private:
+  bool ServeAll() {
+    bool any = ServeClients();
+    for (std::size_t i = 0; i < count(); ++i) any = Serve(i) || any;
+    return any;
+  }
   std::vector<asio::io_context*> Loops() {
     std::vector<asio::io_context*> loops{&clients_};
     for (const auto& loop : loops_) loops.push_back(loop.get());

@@ -1,12 +1,12 @@
 #include "chained_executor.h"
 
-#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include <absl/functional/any_invocable.h>
 #include <gtest/gtest.h>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
@@ -18,15 +18,15 @@ namespace {
 
 class Step final : public ChainedExecutor::Target {
  public:
-  explicit Step(std::function<void(int)> act) : act_(std::move(act)) {}
+  explicit Step(absl::AnyInvocable<void(int)> act) : act_(std::move(act)) {}
 
  private:
   void OnChained(int what) override { act_(what); }
 
-  const std::function<void(int)> act_;
+  absl::AnyInvocable<void(int)> act_;
 };
 
-std::shared_ptr<Step> Does(std::function<void(int)> act) { return std::make_shared<Step>(std::move(act)); }
+std::shared_ptr<Step> Does(absl::AnyInvocable<void(int)> act) { return std::make_shared<Step>(std::move(act)); }
 
 class ChainedExecutorTest : public testing::Test {
  protected:
@@ -90,6 +90,34 @@ TEST_F(ChainedExecutorTest, GoesOnInALoopWithinAHandler) {
   EXPECT_EQ(said_, "ran ");
 }
 
+TEST_F(ChainedExecutorTest, IsNeverInsideAnotherHandlerOfItsStrand) {
+  const ChainedExecutor executor(asio::make_strand(io_));
+  int depth = 0;
+  std::shared_ptr<Step> step = Does([&](int left) {
+    EXPECT_EQ(++depth, 1);
+    if (left > 0) executor.Post(step, left - 1);
+    while (io_.poll_one() > 0) {
+    }
+    --depth;
+    Say(std::to_string(left));
+  });
+  executor.Post(step, 2);
+  io_.run();
+  EXPECT_EQ(said_, "2 1 0 ");
+}
+
+// The last to know a target may be the queue.
+TEST_F(ChainedExecutorTest, TheEndOfATargetMayPost) {
+  const std::shared_ptr<Step> last = Does([&](int) { Say("last"); });
+  const auto at_the_end = [&](int* number) {
+    executor_.Post(last, 0);
+    delete number;
+  };
+  executor_.Post(Does([held = std::unique_ptr<int, decltype(at_the_end)>(new int, at_the_end)](int) {}), 0);
+  io_.run();
+  EXPECT_EQ(said_, "last ");
+}
+
 TEST_F(ChainedExecutorTest, StopsWithItsEventLoopAndGoesOnWithIt) {
   const std::shared_ptr<Step> step = Does([&](int which) {
     Say(std::to_string(which));
@@ -145,6 +173,23 @@ TEST_F(ChainedExecutorTest, PostsToWhatIsNoEventLoopOfAsios) {
   executor.Post(Does([&](int which) { Say(std::to_string(which)); }), 1);
   pool.join();
   EXPECT_EQ(said_, "1 ");
+}
+
+TEST(ChainedExecutor, DropsWhatIsPostedAtTheEventLoopsEnd) {
+  std::weak_ptr<Step> weak;
+  {
+    asio::io_context io;
+    const ChainedExecutor executor(io.get_executor());
+    std::shared_ptr<Step> step = Does([](int) { FAIL(); });
+    weak = step;
+    // Handlers end after our part of the io_context has.
+    const auto at_the_end = [&executor, step = std::move(step)](int* number) {
+      executor.Post(step, 0);
+      delete number;
+    };
+    asio::post(io, [held = std::unique_ptr<int, decltype(at_the_end)>(new int, at_the_end)] {});
+  }
+  EXPECT_TRUE(weak.expired());
 }
 
 TEST(ChainedExecutor, DropsWhatDidNotRunWithTheEventLoop) {
