@@ -168,10 +168,18 @@ void Shard::ScheduleFlush() {
   const bool comes_anyway = flushes_after_rounds_ && poller_->in_round();
   if (comes_anyway || flush_posted_ || stopped()) return;
   flush_posted_ = true;
-  chained_executor_.Post(std::shared_ptr<mqtt::ChainedExecutor::Target>(shared_from_this(), this), 0);
+  Post(kFlush);
 }
 
-void Shard::OnChained(int) {
+// In one order with what in-process clients read and write.
+void Shard::Post(Chained what) {
+  using Then = mqtt::ChainedExecutor::Then;
+  chained_executor_.Post(std::shared_ptr<Target>(shared_from_this(), this), what,
+                         what == kContinueTurn ? Then::kPause : Then::kGoOn);
+}
+
+void Shard::OnChained(int what) {
+  if (what == kContinueTurn) return ContinueTurn();
   flush_posted_ = false;
   Flush();
 }

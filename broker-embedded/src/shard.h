@@ -78,11 +78,13 @@ class Shard final : private LinkHost,
   void OnPublished(Link& link) override;
   void OnUnfinished(Link& link) override;
   void OnMoves(Link& link) override;
-  void OnChained(int) override;
+  void OnChained(int what) override;
 
   bool Enter();
   Link* AddLink(std::unique_ptr<mqtt::Transport> transport);
   Link& AddAdmitted(std::unique_ptr<mqtt::Transport> transport);
+  enum Chained { kFlush, kContinueTurn };
+  void Post(Chained what);
   void ScheduleFlush();
   void OnMail();
   void ReceiveMail();

@@ -3,8 +3,6 @@
 #include <chrono>
 #include <utility>
 
-#include <asio/post.hpp>
-
 #include "shard.h"
 
 namespace mqttrpc::broker {
@@ -82,8 +80,7 @@ void Shard::ReleaseLongestHeld() {
 }
 
 void Shard::PostContinue() {
-  if (std::exchange(continue_posted_, true)) return;
-  asio::post(executor_, [self = shared_from_this()] { self->ContinueTurn(); });
+  if (!std::exchange(continue_posted_, true)) Post(kContinueTurn);
 }
 
 // Mail and clients have a turn's work each. One that has waited longest goes on too, so that

@@ -47,10 +47,10 @@ class ChainedExecutor::Queue final : public asio::execution_context::service {
       : service(context), context_(static_cast<asio::io_context&>(context)) {}
 
   // After shutdown() nothing runs any more.
-  void Push(asio::any_io_executor executor, std::shared_ptr<Target> target, int what) {
+  void Push(asio::any_io_executor executor, std::shared_ptr<Target> target, int what, Then then) {
     const std::lock_guard lock(mutex_);
     if (shut_down_) return;
-    entries_.push({std::move(executor), std::move(target), what});
+    entries_.push({std::move(executor), std::move(target), what, then});
     PostRow();
   }
 
@@ -65,6 +65,7 @@ class ChainedExecutor::Queue final : public asio::execution_context::service {
     asio::any_io_executor executor;
     std::shared_ptr<Target> target;
     int what;
+    Then then;
   };
 
   // Drops what is left, as an io_context drops its handlers. A target may end after the
@@ -91,8 +92,9 @@ class ChainedExecutor::Queue final : public asio::execution_context::service {
     for (int left = kLongestRow; left > 0; --left) {
       std::optional<Entry> next = Take();
       if (!next) return;
+      const Then then = next->then;
       std::move(*next).Run();
-      if (context_.stopped()) return;
+      if (then == Then::kPause || context_.stopped()) return;
     }
   }
 
@@ -122,8 +124,8 @@ ChainedExecutor::ChainedExecutor(const asio::any_io_executor& executor) {
   }
 }
 
-void ChainedExecutor::Post(std::shared_ptr<Target> target, int what) const {
-  if (queue_ != nullptr) return queue_->Push(executor_, std::move(target), what);
+void ChainedExecutor::Post(std::shared_ptr<Target> target, int what, Then then) const {
+  if (queue_ != nullptr) return queue_->Push(executor_, std::move(target), what, then);
   executor_.execute([target = std::move(target), what] { target->OnChained(what); });
 }
 

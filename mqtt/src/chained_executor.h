@@ -26,9 +26,13 @@ class ChainedExecutor {
 
   explicit ChainedExecutor(const asio::any_io_executor& executor);
 
+  // What follows a handler that has run: with kPause first what else the event loop has to
+  // do, as that one may take long.
+  enum class Then { kGoOn, kPause };
+
   // Calls `target->OnChained(what)` later. It may overtake what is posted to the executor
   // otherwise.
-  void Post(std::shared_ptr<Target> target, int what) const;
+  void Post(std::shared_ptr<Target> target, int what, Then then = Then::kGoOn) const;
 
  private:
   class Queue;

@@ -35,14 +35,14 @@ TEST_F(LargeMessageTest, ArriveWholeAndInOrder) {
   Subscribe(*subscriber, "large/#");
   auto publisher = Connected("publisher");
   for (std::uint32_t i = 1; i <= 20; ++i) {
-    const std::string payload = Noise(i * 50'000, i);
+    const std::string payload = Noise(std::size_t{i} * 50'000, i);
     publisher->Send(PublishOf("large/" + std::to_string(i), payload, static_cast<mqtt::PacketId>(i)));
   }
   Settle();
   for (std::uint32_t i = 1; i <= 20; ++i) {
     const auto publish = subscriber->Next<mqtt::Publish>();
     EXPECT_EQ(publish.topic_name, "large/" + std::to_string(i));
-    EXPECT_TRUE(publish.payload == Noise(i * 50'000, i)) << i;
+    EXPECT_TRUE(publish.payload == Noise(std::size_t{i} * 50'000, i)) << i;
     mqtt::PubAck ack;
     ack.packet_id = publish.packet_id;
     Send(*subscriber, ack);

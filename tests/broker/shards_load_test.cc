@@ -239,7 +239,8 @@ TEST(ShardsGroupLoadTest, MessagesTooLargeForAnyMemberStayWhereTheyAre) {
   // What was taken once is not lost for the want of memory, wherever it goes.
   std::uint64_t refused = 0;
   for (int i = 0; i < 40; ++i) {
-    mqtt::Publish retained = PublishOf(absl::StrCat("r/", i), large, 1'000);
+    const std::string topic = absl::StrCat("r/", i);
+    mqtt::Publish retained = PublishOf(topic, large, 1'000);
     retained.retain = true;
     while (publisher->waiting() > 0) publisher->NextRaw();
     publisher->Send(retained);

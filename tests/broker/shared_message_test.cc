@@ -1,6 +1,6 @@
 #include "shared_message.h"
 
-#include <cstring>
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -24,7 +24,7 @@ class SharedMessageTest : public ::testing::Test {
     constexpr std::size_t kHeader = 4;  // Of a packet of this size.
     mqtt::Block block = mqtt::Block::Of(SharedMessage::kRoomInFront + packet.size(), &budget_.spares());
     char* const body = block.data() + SharedMessage::kRoomInFront + kHeader;
-    std::memcpy(body - kHeader, packet.data(), packet.size());
+    std::copy(packet.begin(), packet.end(), body - kHeader);
     block_bytes_ = block.size();
     const mqtt::Frame frame{static_cast<std::uint8_t>(packet[0]),
                             mqtt::AsBytes(std::string_view(body, packet.size() - kHeader))};

@@ -76,6 +76,27 @@ TEST_F(ChainedExecutorTest, LetsOthersRunHoweverLongItGoesOn) {
   EXPECT_LT(ran, 1000);
 }
 
+TEST_F(ChainedExecutorTest, LetsOthersRunAfterWhatMayTakeLong) {
+  const std::shared_ptr<Step> step = Does([&](int which) {
+    Say(std::to_string(which));
+    if (which == 1) asio::post(io_, [&] { Say("other"); });
+  });
+  executor_.Post(step, 1, ChainedExecutor::Then::kPause);
+  executor_.Post(step, 2);
+  executor_.Post(step, 3);
+  io_.run();
+  EXPECT_EQ(said_, "1 2 3 other ") << "a row was posted before the other was";
+  said_.clear();
+  io_.restart();
+  asio::post(io_, [&] {
+    executor_.Post(step, 4, ChainedExecutor::Then::kPause);
+    executor_.Post(step, 5);
+    asio::post(io_, [&] { Say("other"); });
+  });
+  io_.run();
+  EXPECT_EQ(said_, "4 other 5 ");
+}
+
 TEST_F(ChainedExecutorTest, GoesOnInALoopWithinAHandler) {
   bool ran = false;
   const std::shared_ptr<Step> inner = Does([&](int) { ran = true; });

@@ -37,9 +37,9 @@ TEST(FifoTest, LeavesNothingInWhatItWasMovedFrom) {
   Fifo<std::unique_ptr<int>> queue;
   queue.push(std::make_unique<int>(1));
   Fifo<std::unique_ptr<int>> other = std::move(queue);
-  EXPECT_TRUE(queue.empty());
+  EXPECT_TRUE(queue.empty());  // NOLINT(bugprone-use-after-move): that is what it says.
   queue = std::move(other);
-  EXPECT_TRUE(other.empty());
+  EXPECT_TRUE(other.empty());  // NOLINT(bugprone-use-after-move)
   EXPECT_EQ(*queue.pop(), 1);
 }
 

@@ -229,8 +229,8 @@ TEST(PropertiesTest, SaysWhichAreThereThroughEveryChange) {
 
   const Properties taken = std::move(properties);
   EXPECT_TRUE(taken.view().Has(PropertyId::kUserProperty));
-  EXPECT_FALSE(has(PropertyId::kUserProperty));  // NOLINT: moved from is empty.
-  properties.Set(property::kResponseTopic, "r");
+  EXPECT_FALSE(has(PropertyId::kUserProperty));   // NOLINT: moved from is empty.
+  properties.Set(property::kResponseTopic, "r");  // NOLINT(bugprone-use-after-move): and may be used again.
   EXPECT_TRUE(has(PropertyId::kResponseTopic));
   EXPECT_FALSE(has(PropertyId::kUserProperty));
   properties.Set(property::kContentType, std::string(65'536, 'x'));

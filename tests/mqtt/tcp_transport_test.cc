@@ -25,6 +25,13 @@ using test::WriteText;
 // Who waits for the socket.
 enum class Watch { kAsio, kPoller };
 
+// More than the system's buffers hold.
+std::string Large() {
+  std::string text;
+  text.resize(20'000'000, 'x');
+  return text;
+}
+
 // One transport and, at the other end of a loopback connection, a plain socket.
 class TcpTransportTest : public testing::TestWithParam<Watch> {
  protected:
@@ -213,7 +220,7 @@ TEST_P(TcpTransportTest, ReadsWhatCameWhileItWasPausedByTheReadBefore) {
 TEST_P(TcpTransportTest, APeerThatHasHalfClosedAndReadsNothingKeepsNobodyBusy) {
   transport_->Start(recorder_);
   transport_->PauseReading();
-  const std::string sent(20'000'000, 'x');
+  const std::string sent = Large();
   ASSERT_FALSE(Write(sent));
   peer_.shutdown(tcp::socket::shutdown_send);
   int handlers = 0;
@@ -258,7 +265,7 @@ TEST_P(TcpTransportTest, AnEventLoopThatEndsWhileAStreamLingersLeaksNothing) {
 
 TEST_P(TcpTransportTest, DestroyingDropsTheStreamAtOnce) {
   transport_->Start(recorder_);
-  const std::string sent(20'000'000, 'x');
+  const std::string sent = Large();
   ASSERT_FALSE(Write(sent));
   transport_.reset();
   io_.run();
@@ -279,7 +286,7 @@ TEST_P(TcpTransportTest, MayBeDestroyedInOnBytes) {
 TEST_P(TcpTransportTest, MayBeDestroyedInOnWritten) {
   recorder_.on_written = [&] { transport_.reset(); };
   transport_->Start(recorder_);
-  const std::string sent(20'000'000, 'x');
+  const std::string sent = Large();
   ASSERT_FALSE(Write(sent));
   asio::async_read(peer_, asio::dynamic_buffer(got_), asio::transfer_exactly(sent.size()),
                    [](const asio::error_code&, std::size_t) {});
