@@ -58,6 +58,8 @@ class ClientCore {
   void Tick(TimePoint now);
 
   // --- Output.
+  // Makes what is queued output now, before all that was received is handled.
+  void PrepareOutput() { Pump(); }
   bool has_output() const { return !work_.out.empty(); }
   // Swaps what is to be sent into `into`, which is empty.
   void TakeOutput(WireBuffer& into, TimePoint now);

@@ -9,6 +9,14 @@
 #include "mqttrpc/mqtt/status.h"
 
 namespace mqttrpc::mqtt {
+namespace {
+
+// After so many messages of a turn what they have caused is written, then after four times
+// as many: the broker and whoever is behind it work on that while we handle the others. A
+// small turn is one write still.
+constexpr int kFirstWrite = 8;
+
+}  // namespace
 
 struct Client::Impl::Watcher {
   explicit Watcher(absl::AnyInvocable<void(const ConnectionState&)> call_in) : call(std::move(call_in)) {}
@@ -114,11 +122,18 @@ void Client::Impl::ScheduleTurn() {
 // One reading of the clock for all that has come together.
 void Client::Impl::Turn(TimePoint now) {
   turning_ = true;
+  int messages = 0;
+  int write_after = kFirstWrite;
   do {
     TellNewWatchers();
     while (std::optional<Event> event = core_.Next(now)) {
+      const bool is_message = std::holds_alternative<Delivery>(*event);
       Handle(*std::move(event));
       TellNewWatchers();
+      if (!is_message || ++messages < write_after) continue;
+      write_after *= 4;
+      core_.PrepareOutput();
+      Flush(now);
     }
   } while (UpdateStream(now));
   turning_ = false;

@@ -74,6 +74,27 @@ TEST_F(ClientPublishTest, OneTurnsMessagesGoOutInOneWrite) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(peer_->Expect<Publish>().payload, std::to_string(i));
 }
 
+TEST_F(ClientPublishTest, WhatManyMessagesCauseGoesOutBeforeTheLastIsHandled) {
+  StartConnected();
+  int handled = 0;
+  SubscribeTo("in", [&](const MessageView&) {
+    client_->Publish(Message("out", std::to_string(++handled), QoS::kAtMostOnce), [](const CodeOr&) {});
+    if (handled != 10) return;
+    while (io_.poll_one() > 0) {  // The broker reads.
+    }
+    for (int i = 1; i <= 8; ++i) EXPECT_EQ(peer_->Expect<Publish>().payload, std::to_string(i));
+  });
+  std::string messages;
+  Publish publish;
+  publish.topic_name = "in";
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(EncodePacket(Packet(publish), Sender::kServer, messages).ok());
+  const int before = peer_->reads();
+  peer_->SendBytes(messages);
+  Run();
+  for (int i = 9; i <= 20; ++i) EXPECT_EQ(peer_->Expect<Publish>().payload, std::to_string(i));
+  EXPECT_EQ(peer_->reads(), before + 2);
+}
+
 TEST_F(ClientPublishTest, RefusesWhatNoBrokerWouldTake) {
   StartConnected();
   const auto publish = [&](Message message) {
