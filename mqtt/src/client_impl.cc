@@ -11,10 +11,9 @@
 namespace mqttrpc::mqtt {
 namespace {
 
-// After so many messages of a turn what they have caused is written, then after four times
-// as many: the broker and whoever is behind it work on that while we handle the others. A
-// small turn is one write still.
-constexpr int kFirstWrite = 8;
+// What so many messages of a turn have caused is written before the others are handled:
+// meanwhile the broker and whoever is behind it work on that. A small turn is one write.
+constexpr int kMessagesOfFirstWrite = 8;
 
 }  // namespace
 
@@ -123,15 +122,13 @@ void Client::Impl::ScheduleTurn() {
 void Client::Impl::Turn(TimePoint now) {
   turning_ = true;
   int messages = 0;
-  int write_after = kFirstWrite;
   do {
     TellNewWatchers();
     while (std::optional<Event> event = core_.Next(now)) {
       const bool is_message = std::holds_alternative<Delivery>(*event);
       Handle(*std::move(event));
       TellNewWatchers();
-      if (!is_message || ++messages < write_after) continue;
-      write_after *= 4;
+      if (!is_message || ++messages != kMessagesOfFirstWrite) continue;
       core_.PrepareOutput();
       Flush(now);
     }

@@ -65,7 +65,7 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>,
   TimePoint Now() const { return options_.environment.clock->Now(); }
 
   // Everything the core asks for, once the callbacks and commands of this turn are
-  // through: so that one write, or a few if they are many, carries all that they caused.
+  // through: so that one write, or two if they are many, carries all that they caused.
   void ScheduleTurn();
   void Turn(TimePoint now);
   void Handle(Event event);
