@@ -69,10 +69,10 @@ void Neighbours::AddForAll(News news) {
 
 void Neighbours::Send(std::size_t shard, const MessageRef& message) { Add(shard, ForwardedMessage(message)); }
 
-void Neighbours::SendToGroup(const ShareGroup::Elsewhere& members, const MessageRef& message, bool passed_on) {
+void Neighbours::SendToGroup(const ShareGroup::Elsewhere& members, const MessageRef& message, GroupPast past) {
   ForwardedMessage forwarded(message);
   forwarded.group = members.group;
-  forwarded.passed_on = passed_on;
+  forwarded.past = past;
   Add(members.shard, std::move(forwarded));
 }
 
@@ -249,7 +249,7 @@ void Neighbours::Handle(const ForwardedMessage& message) {
   if (message.group == 0) {
     core_.TakeForwarded(message.message);
   } else {
-    core_.work += core_.router.RouteToGroup(message.message, message.group, message.passed_on);
+    core_.work += core_.router.RouteToGroup(message.message, message.group, message.past);
   }
 }
 

@@ -72,7 +72,7 @@ class Neighbours final : public ShardOutlet {
 
   // ShardOutlet:
   void Send(std::size_t shard, const MessageRef& message) override;
-  void SendToGroup(const ShareGroup::Elsewhere& members, const MessageRef& message, bool passed_on) override;
+  void SendToGroup(const ShareGroup::Elsewhere& members, const MessageRef& message, GroupPast past) override;
   void OnGroupChanged(ShareGroup& group) override;
   void OnGroupEnd(const ShareGroup& group) override;
 

@@ -45,8 +45,7 @@ class ShardOutlet {
  public:
   virtual std::size_t index() const = 0;  // Our own.
   virtual void Send(std::size_t shard, const MessageRef& message) = 0;
-  // `passed_on`: it was meant for our members, who could not take it.
-  virtual void SendToGroup(const ShareGroup::Elsewhere& members, const MessageRef& message, bool passed_on) = 0;
+  virtual void SendToGroup(const ShareGroup::Elsewhere& members, const MessageRef& message, GroupPast past) = 0;
   virtual void OnGroupChanged(ShareGroup& group) = 0;    // UpdateTold() at the turn's end.
   virtual void OnGroupEnd(const ShareGroup& group) = 0;  // It has no members anywhere.
 
@@ -87,9 +86,8 @@ class Router final : private MatchSink {
   // leads to kMaximumNodes of the tree, filters with wildcards do not get it.
   Result Route(const MessageRef& message, const Subscriber* from, Reach reach = Reach::kEveryone);
 
-  // Another shard gives it to our members of a share group; for good, if it was
-  // `passed_on`. Returns what that cost.
-  std::size_t RouteToGroup(const MessageRef& message, ShareGroupId group, bool passed_on);
+  // Another shard gives it to our members of a share group. Returns what that cost.
+  std::size_t RouteToGroup(const MessageRef& message, ShareGroupId group, GroupPast past);
 
   // What another shard tells of its members of `group`, who are `group_there`. Ends it if
   // there are none anywhere.
@@ -125,8 +123,8 @@ class Router final : private MatchSink {
   void KeepReach(Reach reach);
   void RouteTo(ShareGroup& group);
   void SendOnHeld(ShareGroup& group);
-  bool SendOn(ShareGroup& group, const MessageRef& message, bool passed_on);
-  void SendTo(ShareGroup::Elsewhere& members, const MessageRef& message, bool passed_on);
+  bool SendOn(ShareGroup& group, const MessageRef& message, GroupPast past);
+  void SendTo(ShareGroup::Elsewhere& members, const MessageRef& message, GroupPast past);
   void SendToShards(const MessageRef& message);
   void Changed(ShareGroup& group) {
     if (outlet_ != nullptr) outlet_->OnGroupChanged(group);

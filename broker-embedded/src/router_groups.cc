@@ -55,7 +55,7 @@ const Subscription* Router::Choose(ShareGroup& group, const MessageRef& message,
   }
   if (chosen != nullptr) {
     group.set_next(chosen_index + 1);
-  } else if (NeedsRoom(*message)) {
+  } else if (NeedsRoom(*message) && !members.empty()) {
     group.Refused(*message);
   }
   return chosen;
@@ -111,8 +111,8 @@ void Router::RouteTo(ShareGroup& group) {
       copies_.emplace_back(static_cast<RouteTarget&>(*chosen->subscriber), DeliveryFor(*message_, *chosen));
       return Changed(group);
     }
-    if (next != nullptr || SendOn(group, *message_, false)) {
-      if (next != nullptr) SendTo(*next, *message_, false);
+    if (next != nullptr || SendOn(group, *message_, GroupPast::kNew)) {
+      if (next != nullptr) SendTo(*next, *message_, GroupPast::kNew);
       ++result_.matched;
       return;
     }
@@ -131,20 +131,20 @@ void Router::SendOnHeld(ShareGroup& group) {
 
 // To another shard with members that can take it; false if there is none, or no memory for
 // what is on its way.
-bool Router::SendOn(ShareGroup& group, const MessageRef& message, bool passed_on) {
+bool Router::SendOn(ShareGroup& group, const MessageRef& message, GroupPast past) {
   if (budget_.exhausted()) return false;
   ShareGroup::Elsewhere* const members = group.AnyElsewhere(*message);
   if (members == nullptr) return false;
-  SendTo(*members, message, passed_on);
+  SendTo(*members, message, past);
   return true;
 }
 
-void Router::SendTo(ShareGroup::Elsewhere& members, const MessageRef& message, bool passed_on) {
+void Router::SendTo(ShareGroup::Elsewhere& members, const MessageRef& message, GroupPast past) {
   if (members.state.room > 0) --members.state.room;  // Until it tells of more.
-  outlet_->SendToGroup(members, message, passed_on);
+  outlet_->SendToGroup(members, message, past);
 }
 
-std::size_t Router::RouteToGroup(const MessageRef& message, ShareGroupId id, bool passed_on) {
+std::size_t Router::RouteToGroup(const MessageRef& message, ShareGroupId id, GroupPast past) {
   ShareGroup* const group = tree_.FindGroup(id);
   if (group == nullptr) {
     counters_.Dropped(DropReason::kNoReceiver).Add();
@@ -157,19 +157,16 @@ std::size_t Router::RouteToGroup(const MessageRef& message, ShareGroupId id, boo
   if (group->backlog().empty() || !NeedsRoom(*message)) {
     if (const Subscription* chosen = Choose(*group, message, work)) {
       auto& target = static_cast<RouteTarget&>(*chosen->subscriber);
-      if (passed_on) {
+      if (past == GroupPast::kKept) {
         target.DeliverHeld(DeliveryFor(message, *chosen));
       } else {
         target.Deliver(DeliveryFor(message, *chosen));
       }
       return work;
     }
-    // To a third, if it could wait here: wherever it is refused again it waits.
-    if (!passed_on && (!NeedsRoom(*message) || !WhyNotHold(*group, *message)) && SendOn(*group, message, true)) {
-      return work;
-    }
+    if (past == GroupPast::kNew && SendOn(*group, message, GroupPast::kRefused)) return work;
   }
-  if (const auto reason = Hold(*group, message, passed_on)) counters_.Dropped(*reason).Add();
+  if (const auto reason = Hold(*group, message, past == GroupPast::kKept)) counters_.Dropped(*reason).Add();
   return work;
 }
 
@@ -202,8 +199,8 @@ bool Router::UpdateTold(ShareGroup& group) {
     state.listening = static_cast<std::uint32_t>(std::uint64_t{state.listening} * state.members / looked_at);
   }
   if (largest >= group.refused) group.refused = 0;
-  if (group.refused > 0) state.largest = group.refused - 1;
   if (!group.backlog().empty()) state.room = 0;
+  if (group.refused > 0 && state.room > 0) state.largest = group.refused - 1;
   const GroupState& told = group.told;
   const bool used_up = state.room > 0 && group.received > 0 && group.received >= told.room / 2;
   const bool same = (state.members == 0) == (told.members == 0) && AreAboutAsMany(state, told) &&
@@ -255,8 +252,8 @@ void Router::Drain(ShareGroup& group) {
   Changed(group);
   for (Round round(group); !group.backlog().empty();) {
     const Subscription* chosen = round.Next(group.backlog().front());
-    if (chosen == nullptr) group.Refused(*group.backlog().front());
-    if (chosen == nullptr && !SendOn(group, group.backlog().front(), true)) return;
+    if (chosen == nullptr && !group.members().empty()) group.Refused(*group.backlog().front());
+    if (chosen == nullptr && !SendOn(group, group.backlog().front(), GroupPast::kKept)) return;
     const MessageRef message = group.Take();
     if (chosen != nullptr) static_cast<RouteTarget&>(*chosen->subscriber).DeliverHeld(DeliveryFor(message, *chosen));
   }
@@ -295,7 +292,7 @@ void Router::GiveBack(ShareGroup& group, std::vector<MessageRef> messages) {
       lasting.push_back(std::move(message));
     } else if (const Subscription* chosen = round.Next(message)) {
       static_cast<RouteTarget&>(*chosen->subscriber).DeliverHeld(DeliveryFor(message, *chosen));
-    } else if (!SendOn(group, message, true)) {
+    } else if (!SendOn(group, message, GroupPast::kKept)) {
       counters_.Dropped(DropReason::kDisconnected).Add();
     }
   }

@@ -25,8 +25,8 @@ struct ForwardedMessage {
   std::size_t bytes() const { return sizeof(ForwardedMessage) + message->block_bytes(); }
 
   MessageRef message;
-  ShareGroupId group = 0;  // The receiver's; 0: for subscribers.
-  bool passed_on = false;  // It has crossed once already: hold it, if no member can take it.
+  ShareGroupId group = 0;            // The receiver's; 0: for subscribers.
+  GroupPast past = GroupPast::kNew;  // For a group.
 };
 
 // What somebody on a shard has begun, or no longer wants.

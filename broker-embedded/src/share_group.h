@@ -32,6 +32,13 @@ struct GroupState {
   bool operator==(const GroupState&) const = default;
 };
 
+// What has become of a message for a share group before another shard is given it.
+enum class GroupPast : std::uint8_t {
+  kNew,      // Nobody has had it.
+  kRefused,  // Nobody of one shard could take it: the next one keeps it, or nobody does.
+  kKept,     // A shard has kept it: it is no new memory, and is not dropped for want of it.
+};
+
 // Everyone who shares one `$share/{name}/{filter}`, and what waits until one of
 // them can take it. Messages wait here and not with a member, so that none is
 // stranded with one that is away while another is idle.

@@ -1,7 +1,9 @@
 #include "router.h"
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -30,6 +32,19 @@ struct Member final : RouteTarget {
   mutable std::size_t asked = 0;
 };
 
+// Notes what goes to other shards.
+struct Outlet final : ShardOutlet {
+  std::size_t index() const override { return 0; }
+  void Send(std::size_t, const MessageRef&) override {}
+  void SendToGroup(const ShareGroup::Elsewhere& members, const MessageRef&, GroupPast past) override {
+    sent.emplace_back(members.shard, past);
+  }
+  void OnGroupChanged(ShareGroup&) override {}
+  void OnGroupEnd(const ShareGroup&) override {}
+
+  std::vector<std::pair<std::size_t, GroupPast>> sent;
+};
+
 class RouterTest : public ::testing::Test {
  protected:
   ~RouterTest() override {
@@ -55,7 +70,9 @@ class RouterTest : public ::testing::Test {
 
   MemoryBudget budget_{100'000'000};
   Counters counters_;
+  std::atomic<std::size_t> subscription_bytes_{0};
   std::vector<std::unique_ptr<Member>> members_;
+  Outlet outlet_;
   Router router_{Outbox::Limits(100'000, 10'000'000), budget_, counters_};
 };
 
@@ -119,6 +136,33 @@ TEST_F(RouterTest, KeepsWithTheGroupWhatNobodyCanTake) {
   router_.Redistribute(std::move(left));
   for (const auto& member : members_) EXPECT_EQ(member->delivered, 3u);
   EXPECT_EQ(members_[0]->shares()[0]->group->backlog().size(), 5u);
+}
+
+// Memory is tight, so that it cannot wait here; but it need not, once.
+TEST_F(RouterTest, WhatOurMembersCannotTakeGoesToAThirdShardWhoseCan) {
+  router_.set_outlet(&outlet_);
+  router_.subscriptions().Join(3, subscription_bytes_);
+  router_.subscriptions().set_on_interest([](std::string_view, bool) {});
+  Subscribe(NewMember(), "$share/g/t");
+  members_[0]->room = 0;
+  ShareGroup& group = *members_[0]->shares()[0]->group;
+  GroupState able;
+  able.members = able.listening = able.room = 1;
+  router_.OnGroupState(group, 2, 7, able);
+  const MessageRef message = MessageTo("t");
+  budget_.Take(70'000'000);
+  router_.RouteToGroup(message, group.id(), GroupPast::kNew);
+  EXPECT_EQ(outlet_.sent, std::vector({std::pair(std::size_t{2}, GroupPast::kRefused)}));
+
+  // Not a second time, and what was kept already is kept.
+  router_.OnGroupState(group, 2, 7, able);
+  router_.RouteToGroup(message, group.id(), GroupPast::kRefused);
+  EXPECT_EQ(counters_.Dropped(DropReason::kMemory).value(), 1u);
+  router_.OnGroupState(group, 2, 7, GroupState());
+  router_.RouteToGroup(message, group.id(), GroupPast::kKept);
+  EXPECT_EQ(group.backlog().size(), 1u);
+  EXPECT_EQ(outlet_.sent.size(), 1u);
+  budget_.Give(70'000'000);
 }
 
 // Filters with "+" or "a" at each of `levels` levels: all of them match a topic of "a"s.
