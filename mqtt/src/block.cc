@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <iterator>
 #include <new>
 #include <utility>
@@ -13,6 +14,13 @@ namespace {
 char* NotNull(void* memory) {
   if (memory == nullptr) throw std::bad_alloc();
   return static_cast<char*>(memory);
+}
+
+// Of a small block that is spare.
+char* NextOf(const char* block) {
+  char* next = nullptr;
+  std::memcpy(&next, block, sizeof(next));
+  return next;
 }
 
 }  // namespace
@@ -38,6 +46,7 @@ Block::~Block() {
 Block Block::Of(std::size_t bytes, SpareBlocks* spares) {
   if (spares != nullptr) {
     if (Block spare = spares->Take(bytes); !spare.empty()) return spare;
+    if (bytes <= SpareBlocks::kMostSmall) bytes = SpareBlocks::RoundUp(bytes);
   }
   return {NotNull(std::malloc(bytes)), bytes, spares};
 }
@@ -52,13 +61,19 @@ void Block::Resize(std::size_t bytes) {
   size_ = bytes;
 }
 
+SpareBlocks::SpareBlocks(std::size_t most)
+    : most_(most), most_small_bytes_(std::min(most / 4, std::size_t{512} * 1024)) {}
+
 SpareBlocks::~SpareBlocks() {
+  for (char* first : small_) {
+    while (first != nullptr) std::free(std::exchange(first, NextOf(first)));
+  }
   for (const std::span<char> block : blocks_) std::free(block.data());
 }
 
 // The one that was used last: its bytes may still be in the processor's caches.
 Block SpareBlocks::Take(std::size_t bytes) {
-  if (bytes < kLeast) return {};
+  if (bytes < kLeast) return bytes <= kMostSmall ? TakeSmall(RoundUp(bytes)) : Block();
   const auto fits = [bytes](std::span<char> block) {
     return block.size() >= bytes && block.size() <= bytes + bytes / 4;
   };
@@ -70,7 +85,21 @@ Block SpareBlocks::Take(std::size_t bytes) {
   return {block.data(), block.size(), this};
 }
 
+Block SpareBlocks::TakeSmall(std::size_t size) {
+  char*& first = small_[ClassOf(size)];
+  if (first == nullptr) return {};
+  small_bytes_ -= size;
+  return {std::exchange(first, NextOf(first)), size, this};
+}
+
 void SpareBlocks::Give(char* data, std::size_t size) {
+  if (size <= kMostSmall && size >= kBesides && small_bytes_ + size <= most_small_bytes_) {
+    char*& first = small_[ClassOf(size)];
+    std::memcpy(data, &first, sizeof(first));
+    first = data;
+    small_bytes_ += ClassOf(size) * kStep + kBesides;
+    return;
+  }
   if (size < kLeast || size > most_) return std::free(data);
   while (bytes_ + size > most_) {
     bytes_ -= blocks_.front().size();

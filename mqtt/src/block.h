@@ -1,6 +1,7 @@
 // Pieces of memory that grow and change hands without their bytes being copied.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -41,17 +42,18 @@ class Block {
 };
 
 // Keeps large blocks for whoever needs the next: memory that the system gives anew costs a
-// page fault for each 4 KiB, together more than receiving and sending the bytes. Belongs to
-// one thread.
+// page fault for each 4 KiB, together more than receiving and sending the bytes. And some
+// small ones, as messages are: malloc takes a lock for what another thread has allocated.
+// Belongs to one thread.
 class SpareBlocks {
  public:
   // Keeps up to `most` bytes.
-  explicit SpareBlocks(std::size_t most) : most_(most) {}
+  explicit SpareBlocks(std::size_t most);
   ~SpareBlocks();
   SpareBlocks(const SpareBlocks&) = delete;
   SpareBlocks& operator=(const SpareBlocks&) = delete;
 
-  // Of `bytes`, and up to a quarter more; empty if there is none.
+  // Of `bytes`, and up to a quarter or 15 more; empty if there is none.
   Block Take(std::size_t bytes);
 
   // Takes back what a Block released: keeps it, rather than what it has had for longest, or
@@ -59,15 +61,28 @@ class SpareBlocks {
   void Give(char* data, std::size_t size);
 
   // What is kept.
-  std::size_t bytes() const { return bytes_; }
+  std::size_t bytes() const { return bytes_ + small_bytes_; }
 
  private:
-  // Smaller ones come from malloc as fast.
+  friend class Block;
+  // Between them malloc is as fast.
   static constexpr std::size_t kLeast = std::size_t{32} * 1024;
+  static constexpr std::size_t kMostSmall = 1016;
+  // Small ones have the sizes that malloc's have: so many bytes more than a multiple of 16.
+  static constexpr std::size_t kStep = 16;
+  static constexpr std::size_t kBesides = 8;
+
+  Block TakeSmall(std::size_t size);
+  // The size of a small block for `bytes`.
+  static std::size_t RoundUp(std::size_t bytes) { return (bytes + kStep - 1 - kBesides) / kStep * kStep + kBesides; }
+  static std::size_t ClassOf(std::size_t size) { return (size - kBesides) / kStep; }
 
   const std::size_t most_;
+  const std::size_t most_small_bytes_;
   std::size_t bytes_ = 0;
-  std::vector<std::span<char>> blocks_;  // The last came last.
+  std::size_t small_bytes_ = 0;
+  std::array<char*, kMostSmall / kStep + 1> small_{};  // By class: the first, in which is the address of the next.
+  std::vector<std::span<char>> blocks_;                // The last came last.
 };
 
 }  // namespace mqttrpc::mqtt

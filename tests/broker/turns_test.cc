@@ -10,13 +10,15 @@ namespace {
 
 class BrokerTurnsTest : public BrokerTest {
  protected:
+  static constexpr std::size_t kGroups = 3'000;
+
   // Each message to "costly" takes a whole turn: so many share groups get it.
   void MakeCostly() {
     options_.maximum_queued_messages = 10;
     helper_ = Connected("helper");
     mqtt::Subscribe subscribe;
     std::vector<std::string> filters;
-    for (int i = 0; i < 3'000; ++i) filters.push_back("$share/" + std::to_string(i) + "/costly");
+    for (std::size_t i = 0; i < kGroups; ++i) filters.push_back("$share/" + std::to_string(i) + "/costly");
     subscribe.packet_id = 1;
     for (const std::string& filter : filters) subscribe.entries.emplace_back().topic_filter = filter;
     Subscribe(*helper_, subscribe);
@@ -118,7 +120,9 @@ TEST_F(BrokerTurnsTest, ReadsLittleFromEachWhileManyWaitForTheirTurn) {
   const std::string work = Repeated(PublishOf("costly", ""), 60'000);
   for (const auto& costly : many_) costly->SendBytes(work);
   const auto limit = options_.maximum_total_queued_bytes / 16 + many_.size() * 512;
-  const auto between_shards = (options_.shards - 1) * 300'000;  // On its way, until the receiver has handled it.
+  // What two packets give each other shard in a turn, in the blocks that messages are.
+  constexpr std::size_t kBlock = 72;
+  const auto between_shards = (options_.shards - 1) * 2 * kGroups * kBlock;
   const std::string upload = Repeated(PublishOf("upload", std::string(6'000, 'x'), 1), 6'100);
   for (const std::size_t from : {std::size_t{0}, upload.size() / 2}) {
     uploader->SendBytes(std::string_view(upload).substr(from, upload.size() / 2 + 1));

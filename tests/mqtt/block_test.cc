@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -72,10 +73,54 @@ TEST(SpareBlocksTest, KeepWhatCameLastWhenAllWouldBeTooMuch) {
   EXPECT_TRUE(spares.Take(5 * kMiB).empty());
 }
 
-TEST(SpareBlocksTest, KeepNoSmallOnes) {
+TEST(SpareBlocksTest, GiveSmallOnesToThoseWhoNeedAsMuch) {
+  SpareBlocks spares(10 * kMiB);
+  for (std::size_t bytes = 1; bytes <= 1'016; ++bytes) {
+    const char* memory = nullptr;
+    std::size_t size = 0;
+    {
+      const Block block = Block::Of(bytes, &spares);
+      memory = block.data();
+      size = block.size();
+      EXPECT_GE(size, bytes);
+      EXPECT_LT(size, bytes + 16);
+      std::memset(block.data(), 'x', size);
+    }
+    const Block as_much = Block::Of(size, &spares);
+    EXPECT_EQ(as_much.data(), memory);
+    const Block more = Block::Of(size + 1, &spares);
+    EXPECT_NE(more.data(), memory);
+    EXPECT_GT(more.size(), size);
+  }
+}
+
+TEST(SpareBlocksTest, KeepFewSmallOnes) {
+  SpareBlocks spares(kMiB);
+  std::vector<Block> blocks(100'000);
+  for (Block& block : blocks) block = Block::Of(100, &spares);
+  blocks.clear();
+  EXPECT_GT(spares.bytes(), kMiB / 4 - 200);
+  EXPECT_LE(spares.bytes(), kMiB / 4);
+}
+
+// One whose size was changed is of use to whom it is surely enough for.
+TEST(SpareBlocksTest, KnowTheSizeOfASmallOneThatHasChanged) {
   SpareBlocks spares(kMiB);
   {
-    const Block small = Block::Of(1000, &spares);
+    Block block = Block::Of(2'000, &spares);
+    block.Resize(100);
+  }
+  EXPECT_TRUE(spares.Take(89).empty());
+  const Block block = spares.Take(88);
+  EXPECT_EQ(block.size(), 88u);
+  EXPECT_EQ(spares.bytes(), 0u);
+}
+
+TEST(SpareBlocksTest, KeepNoneBetweenSmallAndLarge) {
+  SpareBlocks spares(10 * kMiB);
+  {
+    const Block block = Block::Of(1'017, &spares);
+    const Block larger = Block::Of(10'000, &spares);
   }
   EXPECT_EQ(spares.bytes(), 0u);
 }
