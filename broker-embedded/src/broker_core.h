@@ -55,7 +55,7 @@ struct BrokerCore {
   // retained messages looked at, queues filled. When that is kWorkPerTurn, about a
   // millisecond, the rest is for a later turn.
   std::size_t work = 0;
-  std::size_t work_elsewhere = 0;  // Of all turns, what was given to other shards to do.
+  std::size_t work_elsewhere = 0;  // Of all turns, what clients gave other shards to do.
   static constexpr std::size_t kWorkPerTurn = 5'000;
 
   // Keeps `message` if it is to be retained, and queues it for all it is for. `from`

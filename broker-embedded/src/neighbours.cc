@@ -178,11 +178,31 @@ bool Neighbours::Broadcast(const MessageRef& message) {
 void Neighbours::CatchUp() {
   if (!behind()) return;
   const std::size_t before = core_.work;
-  const std::size_t elsewhere_before = core_.work_elsewhere;
   HandleMessages(kAll);
   core_.work = std::min(core_.work, before + BrokerCore::kWorkPerTurn);
-  core_.work_elsewhere = elsewhere_before;  // That is others' doing.
 }
+
+// While mail is handled. What that makes others do is not the doing of the client whose
+// turn it may be.
+class Neighbours::MailScope {
+ public:
+  explicit MailScope(Neighbours& neighbours)
+      : neighbours_(neighbours), elsewhere_before_(neighbours.core_.work_elsewhere) {
+    neighbours_.handling_ = true;
+  }
+  ~MailScope() {
+    neighbours_.handling_ = false;
+    neighbours_.core_.work_elsewhere = elsewhere_before_;
+  }
+  MailScope(const MailScope&) = delete;
+  MailScope& operator=(const MailScope&) = delete;
+
+  std::size_t work_elsewhere() const { return neighbours_.core_.work_elsewhere - elsewhere_before_; }  // So far.
+
+ private:
+  Neighbours& neighbours_;
+  const std::size_t elsewhere_before_;
+};
 
 void Neighbours::TakeMail() {
   auto& messages = taken_.messages;
@@ -194,16 +214,13 @@ void Neighbours::TakeMail() {
 }
 
 void Neighbours::HandleNews() {
-  const std::size_t work_elsewhere = core_.work_elsewhere;
+  const MailScope scope(*this);
   std::size_t bytes = 0;
-  handling_ = true;
   for (const News& news : taken_.news) {
     Handle(news);
     bytes += news.bytes();
     core_.work += news.work();
   }
-  handling_ = false;
-  core_.work_elsewhere = work_elsewhere;  // That is others' doing.
   const std::size_t handled = taken_.news.size();
   ClearAndTrim(taken_.news);
   OnHandled(bytes, handled);
@@ -215,22 +232,20 @@ void Neighbours::HandleMessages(Most most) {
     return most == kAll || core_.work < BrokerCore::kWorkPerTurn || handled_messages_ < kLeast;
   };
   const std::size_t work = core_.work;
-  const std::size_t work_elsewhere = core_.work_elsewhere;
+  const MailScope scope(*this);
   const std::size_t first = next_message_;
   std::size_t bytes = 0;
-  handling_ = true;
   for (; behind() && goes_on(); ++handled_messages_) {
     const ForwardedMessage message = std::move(taken_.messages[next_message_++]);
     bytes += message.bytes();
     Handle(message);
   }
-  handling_ = false;
   const std::size_t handled = next_message_ - first;
   if (!behind()) {
     ClearAndTrim(taken_.messages);
     next_message_ = 0;
   }
-  if (handled > 0) office_.box(index_).OnWorked(handled, core_.work - work - (core_.work_elsewhere - work_elsewhere));
+  if (handled > 0) office_.box(index_).OnWorked(handled, core_.work - work - scope.work_elsewhere());
   OnHandled(bytes, handled);
 }
 

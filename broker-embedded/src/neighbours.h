@@ -77,6 +77,7 @@ class Neighbours final : public ShardOutlet {
   void OnGroupEnd(const ShareGroup& group) override;
 
  private:
+  class MailScope;
   enum Most { kTurn, kAll };
 
   void Add(std::size_t shard, ForwardedMessage message);

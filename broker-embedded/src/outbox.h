@@ -112,11 +112,12 @@ class Outbox {
 
   // Whether `count` more QoS 1 or 2 messages could go out at once.
   bool HasWindowFor(std::size_t count) const;
+  // For so many messages of QoS 1 or 2, the first in a packet of `largest` bytes at most.
   struct Room {
     std::size_t messages = 0;
-    std::size_t largest = 0;  // Bytes of a packet.
+    std::size_t largest = 0;
   };
-  Room room() const;  // For QoS 1 and 2.
+  Room room() const;
   std::size_t outstanding() const { return traffic().on_wire + waiting_messages(); }
   std::size_t waiting_messages() const { return traffic().open.size() + traffic().held.size(); }
   std::size_t in_flight() const { return traffic().in_flight.size(); }

@@ -32,7 +32,7 @@ class RouteTarget : public Subscriber {
   // Whether it takes messages at all at the moment.
   virtual bool Listens() const = 0;
   // What of QoS 1 and 2 it could take at once.
-  virtual Outbox::Room Room() const = 0;
+  virtual Outbox::Room room() const = 0;
 
  private:
   friend class Router;
@@ -134,8 +134,7 @@ class Router final : private MatchSink {
   static const Subscription* Choose(ShareGroup& group, const MessageRef& message, std::size_t& work);
   static bool KeepsMessages(const ShareGroup& group);
   std::optional<DropReason> NoRoom(std::size_t messages, std::size_t waiting_bytes, std::size_t bytes, bool idle) const;
-  std::optional<DropReason> WhyNotHold(ShareGroup& group, const SharedMessage& message) const;
-  std::optional<DropReason> Hold(ShareGroup& group, const MessageRef& message, bool admitted);
+  std::optional<DropReason> Hold(ShareGroup& group, const MessageRef& message, GroupPast past);
   void GiveBack(ShareGroup& group, std::vector<MessageRef> messages);
   void Trim(ShareGroup& group);
   void Drain(ShareGroup& group);

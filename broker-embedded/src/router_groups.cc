@@ -107,18 +107,21 @@ void Router::RouteTo(ShareGroup& group) {
   // Behind those that wait already, but for QoS 0, which waits for nobody.
   if (group.backlog().empty() || !NeedsRoom(**message_)) {
     ShareGroup::Elsewhere* const next = budget_.exhausted() ? nullptr : group.NextElsewhere(**message_);
-    if (const Subscription* chosen = next == nullptr ? Choose(group, *message_, result_.work) : nullptr) {
+    if (next != nullptr) {
+      ++result_.matched;
+      return SendTo(*next, *message_, GroupPast::kNew);
+    }
+    if (const Subscription* chosen = Choose(group, *message_, result_.work)) {
       copies_.emplace_back(static_cast<RouteTarget&>(*chosen->subscriber), DeliveryFor(*message_, *chosen));
       return Changed(group);
     }
-    if (next != nullptr || SendOn(group, *message_, GroupPast::kNew)) {
-      if (next != nullptr) SendTo(*next, *message_, GroupPast::kNew);
+    if (SendOn(group, *message_, GroupPast::kNew)) {
       ++result_.matched;
       return;
     }
   }
   ++result_.matched;
-  if (const auto reason = Hold(group, *message_, false)) {
+  if (const auto reason = Hold(group, *message_, GroupPast::kNew)) {
     ++result_.dropped;
     counters_.Dropped(*reason).Add();
   }
@@ -166,7 +169,7 @@ std::size_t Router::RouteToGroup(const MessageRef& message, ShareGroupId id, Gro
     }
     if (past == GroupPast::kNew && SendOn(*group, message, GroupPast::kRefused)) return work;
   }
-  if (const auto reason = Hold(*group, message, past == GroupPast::kKept)) counters_.Dropped(*reason).Add();
+  if (const auto reason = Hold(*group, message, past)) counters_.Dropped(*reason).Add();
   return work;
 }
 
@@ -176,8 +179,9 @@ void Router::OnGroupState(ShareGroup& group, std::size_t shard, ShareGroupId gro
   tree_.CloseGroup(group);
 }
 
-// Who holds messages can take no others, nor such as are as large as one that was refused. Told so, the others send it
-// no more of those that would wait, and two that hold some do not send them to and fro.
+// Who holds messages can take no others, nor such as are as large as one that was refused.
+// Told so, the others send it no more of those that would wait, and two that hold some do
+// not send them to and fro.
 bool Router::UpdateTold(ShareGroup& group) {
   SendOnHeld(group);
   GroupState state;
@@ -189,7 +193,7 @@ bool Router::UpdateTold(ShareGroup& group) {
     const auto& target = static_cast<const RouteTarget&>(*member->subscriber);
     state.keeps = state.keeps || member->options.qos != mqtt::QoS::kAtMostOnce;
     if (target.Listens()) ++state.listening;
-    const Outbox::Room room = target.Room();
+    const Outbox::Room room = target.room();
     state.room = static_cast<std::uint32_t>(std::min(kEnoughRoom, state.room + room.messages));
     largest = std::max(largest, room.largest);
     const bool enough = state.listening >= kEnoughMembers && state.room == kEnoughRoom && largest >= group.refused;
@@ -232,16 +236,14 @@ std::optional<DropReason> Router::NoRoom(std::size_t messages, std::size_t waiti
   return std::nullopt;
 }
 
-std::optional<DropReason> Router::WhyNotHold(ShareGroup& group, const SharedMessage& message) const {
-  if (budget_.exhausted()) return DropReason::kMemory;
-  return NoRoom(group.backlog().size(), group.backlog_bytes(), ShareGroup::BytesOf(message), true);
-}
-
 // Keeps `message` until a member can take it, or says why not. None can at the moment.
-// `admitted`: another shard kept it so far, which is no new memory.
-std::optional<DropReason> Router::Hold(ShareGroup& group, const MessageRef& message, bool admitted) {
+std::optional<DropReason> Router::Hold(ShareGroup& group, const MessageRef& message, GroupPast past) {
   if (!NeedsRoom(*message) || !KeepsMessages(group)) return DropReason::kNoReceiver;
-  if (const auto reason = admitted ? std::nullopt : WhyNotHold(group, *message)) return reason;
+  if (past != GroupPast::kKept) {
+    if (budget_.exhausted()) return DropReason::kMemory;
+    const auto reason = NoRoom(group.backlog().size(), group.backlog_bytes(), ShareGroup::BytesOf(*message), true);
+    if (reason) return reason;
+  }
   group.Hold(message);
   Changed(group);
   return std::nullopt;

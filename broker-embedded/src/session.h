@@ -88,7 +88,7 @@ class Session final : public RouteTarget, public mqtt::DeadlineQueue::Entry {
   std::optional<std::size_t> LoadFor(const Delivery& delivery) const override;
   void DeliverHeld(Delivery delivery) override;
   bool Listens() const override { return peer_ != nullptr && !peer_->Stalled(); }
-  Outbox::Room Room() const override { return Listens() ? outbox_.room() : Outbox::Room(); }
+  Outbox::Room room() const override { return Listens() ? outbox_.room() : Outbox::Room(); }
 
  private:
   void OnQueued();

@@ -86,7 +86,7 @@ class Acknowledger {
   // Unanswered messages of this connection, in order; QoS 1 and 2 apart.
   std::deque<PacketId> arrivals_[2];
   std::size_t unacknowledged_ = 0;
-  std::size_t answered_in_buffer_ = 0;  // The broker cannot know yet. Few if output was taken amid a read.
+  std::size_t answered_in_buffer_ = 0;  // Since output was last taken: the broker cannot know yet.
 
   // Between HandOver() and Delivered().
   PacketId delivering_ = 0;              // 0: nothing to answer.

@@ -46,7 +46,7 @@ Block::~Block() {
 Block Block::Of(std::size_t bytes, SpareBlocks* spares) {
   if (spares != nullptr) {
     if (Block spare = spares->Take(bytes); !spare.empty()) return spare;
-    if (bytes <= SpareBlocks::kMostSmall) bytes = SpareBlocks::RoundUp(bytes);
+    if (bytes <= SmallBlocks::kMostBytes) bytes = SmallBlocks::SizeFor(bytes);  // So that it comes back as one.
   }
   return {NotNull(std::malloc(bytes)), bytes, spares};
 }
@@ -61,19 +61,41 @@ void Block::Resize(std::size_t bytes) {
   size_ = bytes;
 }
 
-SpareBlocks::SpareBlocks(std::size_t most)
-    : most_(most), most_small_bytes_(std::min(most / 4, std::size_t{512} * 1024)) {}
-
-SpareBlocks::~SpareBlocks() {
-  for (char* first : small_) {
+SmallBlocks::~SmallBlocks() {
+  for (char* first : first_) {
     while (first != nullptr) std::free(std::exchange(first, NextOf(first)));
   }
+}
+
+char* SmallBlocks::Take(std::size_t bytes) {
+  if (bytes > kMostBytes) return nullptr;
+  const std::size_t size = SizeFor(bytes);
+  char*& first = first_[ClassOf(size)];
+  if (first == nullptr) return nullptr;
+  bytes_ -= size;
+  return std::exchange(first, NextOf(first));
+}
+
+// One whose size has changed goes where all are at most as large.
+bool SmallBlocks::Give(char* data, std::size_t size) {
+  if (size > kMostBytes || size < kBesides || bytes_ + size > most_) return false;
+  char*& first = first_[ClassOf(size)];
+  std::memcpy(data, &first, sizeof(first));
+  first = data;
+  bytes_ += ClassOf(size) * kStep + kBesides;
+  return true;
+}
+
+SpareBlocks::SpareBlocks(std::size_t most) : most_(most), small_(std::min(most / 4, std::size_t{512} * 1024)) {}
+
+SpareBlocks::~SpareBlocks() {
   for (const std::span<char> block : blocks_) std::free(block.data());
 }
 
 // The one that was used last: its bytes may still be in the processor's caches.
 Block SpareBlocks::Take(std::size_t bytes) {
-  if (bytes < kLeast) return bytes <= kMostSmall ? TakeSmall(RoundUp(bytes)) : Block();
+  if (char* const small = small_.Take(bytes)) return {small, SmallBlocks::SizeFor(bytes), this};
+  if (bytes < kLeast) return {};
   const auto fits = [bytes](std::span<char> block) {
     return block.size() >= bytes && block.size() <= bytes + bytes / 4;
   };
@@ -85,21 +107,8 @@ Block SpareBlocks::Take(std::size_t bytes) {
   return {block.data(), block.size(), this};
 }
 
-Block SpareBlocks::TakeSmall(std::size_t size) {
-  char*& first = small_[ClassOf(size)];
-  if (first == nullptr) return {};
-  small_bytes_ -= size;
-  return {std::exchange(first, NextOf(first)), size, this};
-}
-
 void SpareBlocks::Give(char* data, std::size_t size) {
-  if (size <= kMostSmall && size >= kBesides && small_bytes_ + size <= most_small_bytes_) {
-    char*& first = small_[ClassOf(size)];
-    std::memcpy(data, &first, sizeof(first));
-    first = data;
-    small_bytes_ += ClassOf(size) * kStep + kBesides;
-    return;
-  }
+  if (small_.Give(data, size)) return;
   if (size < kLeast || size > most_) return std::free(data);
   while (bytes_ + size > most_) {
     bytes_ -= blocks_.front().size();

@@ -41,13 +41,46 @@ class Block {
   SpareBlocks* spares_ = nullptr;
 };
 
-// Keeps large blocks for whoever needs the next: memory that the system gives anew costs a
-// page fault for each 4 KiB, together more than receiving and sending the bytes. And some
-// small ones, as messages are: malloc takes a lock for what another thread has allocated.
-// Belongs to one thread.
+// Keeps blocks as large as a small message for whoever needs the next, up to `most` bytes of
+// them: malloc takes a lock for what another thread has allocated. One thread.
+class SmallBlocks {
+ public:
+  static constexpr std::size_t kMostBytes = 1016;  // Of one. Larger ones come from malloc as fast.
+
+  // How large to make one for `bytes`, which malloc would give as well.
+  static std::size_t SizeFor(std::size_t bytes) { return (bytes + kStep - 1 - kBesides) / kStep * kStep + kBesides; }
+
+  explicit SmallBlocks(std::size_t most) : most_(most) {}
+  ~SmallBlocks();
+  SmallBlocks(const SmallBlocks&) = delete;
+  SmallBlocks& operator=(const SmallBlocks&) = delete;
+
+  // One of SizeFor(bytes); null if there is none.
+  char* Take(std::size_t bytes);
+
+  // Whether it is kept, else it is still the caller's. Of any size.
+  bool Give(char* data, std::size_t size);
+
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  // The sizes that malloc has: so many bytes more than a multiple.
+  static constexpr std::size_t kStep = 16;
+  static constexpr std::size_t kBesides = 8;
+
+  static std::size_t ClassOf(std::size_t size) { return (size - kBesides) / kStep; }
+
+  const std::size_t most_;
+  std::size_t bytes_ = 0;
+  std::array<char*, kMostBytes / kStep + 1> first_{};  // By class; in each is the address of the next.
+};
+
+// Keeps large blocks too: memory that the system gives anew costs a page fault for each
+// 4 KiB, together more than receiving and sending the bytes. One thread.
 class SpareBlocks {
  public:
-  // Keeps up to `most` bytes.
+  // Keeps up to `most` bytes of large blocks, and a quarter as much, 512 KiB at most, of
+  // small ones.
   explicit SpareBlocks(std::size_t most);
   ~SpareBlocks();
   SpareBlocks(const SpareBlocks&) = delete;
@@ -56,33 +89,20 @@ class SpareBlocks {
   // Of `bytes`, and up to a quarter or 15 more; empty if there is none.
   Block Take(std::size_t bytes);
 
-  // Takes back what a Block released: keeps it, rather than what it has had for longest, or
-  // frees it.
+  // Takes back what a Block released: keeps it, rather than the large one that it has had
+  // for longest, or frees it.
   void Give(char* data, std::size_t size);
 
   // What is kept.
-  std::size_t bytes() const { return bytes_ + small_bytes_; }
+  std::size_t bytes() const { return bytes_ + small_.bytes(); }
 
  private:
-  friend class Block;
-  // Between them malloc is as fast.
-  static constexpr std::size_t kLeast = std::size_t{32} * 1024;
-  static constexpr std::size_t kMostSmall = 1016;
-  // Small ones have the sizes that malloc's have: so many bytes more than a multiple of 16.
-  static constexpr std::size_t kStep = 16;
-  static constexpr std::size_t kBesides = 8;
-
-  Block TakeSmall(std::size_t size);
-  // The size of a small block for `bytes`.
-  static std::size_t RoundUp(std::size_t bytes) { return (bytes + kStep - 1 - kBesides) / kStep * kStep + kBesides; }
-  static std::size_t ClassOf(std::size_t size) { return (size - kBesides) / kStep; }
+  static constexpr std::size_t kLeast = std::size_t{32} * 1024;  // Of a large one.
 
   const std::size_t most_;
-  const std::size_t most_small_bytes_;
-  std::size_t bytes_ = 0;
-  std::size_t small_bytes_ = 0;
-  std::array<char*, kMostSmall / kStep + 1> small_{};  // By class: the first, in which is the address of the next.
-  std::vector<std::span<char>> blocks_;                // The last came last.
+  std::size_t bytes_ = 0;                // Of large ones.
+  std::vector<std::span<char>> blocks_;  // The last came last.
+  SmallBlocks small_;
 };
 
 }  // namespace mqttrpc::mqtt

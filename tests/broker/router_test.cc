@@ -21,13 +21,13 @@ struct Member final : RouteTarget {
   }
   std::optional<std::size_t> LoadFor(const Delivery&) const override {
     ++asked;
-    return delivered < room ? std::optional(delivered) : std::nullopt;
+    return delivered < most ? std::optional(delivered) : std::nullopt;
   }
   void DeliverHeld(Delivery) override { ++delivered; }
   bool Listens() const override { return true; }
-  broker::Outbox::Room Room() const override { return {delivered < room ? room - delivered : 0, 1'000'000}; }
+  Outbox::Room room() const override { return {delivered < most ? most - delivered : 0, 1'000'000}; }
 
-  std::size_t room = 1'000'000;
+  std::size_t most = 1'000'000;
   std::size_t delivered = 0;
   mutable std::size_t asked = 0;
 };
@@ -93,7 +93,7 @@ TEST_F(RouterTest, AsksThoseWhoCanTakeNothingOnceForAllThatAMemberLeaves) {
   constexpr std::size_t kMessages = 2'000;
   for (std::size_t i = 0; i < kMembers; ++i) {
     Subscribe(NewMember(), "$share/g/t");
-    members_.back()->room = i % 100 == 0 ? kMessages : 0;
+    members_.back()->most = i % 100 == 0 ? kMessages : 0;
   }
   std::vector<Delivery> left;
   for (std::size_t i = 0; i < kMessages; ++i) {
@@ -110,7 +110,7 @@ TEST_F(RouterTest, GivesOnToTheLeastLoadedWhoStillHasRoom) {
   for (const auto& [load, room] : loads_and_room) {
     Subscribe(NewMember(), "$share/g/t");
     members_.back()->delivered = load;
-    members_.back()->room = room;
+    members_.back()->most = room;
   }
   std::vector<Delivery> left;
   for (int i = 0; i < 4; ++i) {
@@ -126,7 +126,7 @@ TEST_F(RouterTest, GivesOnToTheLeastLoadedWhoStillHasRoom) {
 TEST_F(RouterTest, KeepsWithTheGroupWhatNobodyCanTake) {
   for (int i = 0; i < 5; ++i) {
     Subscribe(NewMember(), "$share/g/t");
-    members_.back()->room = 3;
+    members_.back()->most = 3;
   }
   std::vector<Delivery> left;
   for (int i = 0; i < 20; ++i) {
@@ -144,7 +144,7 @@ TEST_F(RouterTest, WhatOurMembersCannotTakeGoesToAThirdShardWhoseCan) {
   router_.subscriptions().Join(3, subscription_bytes_);
   router_.subscriptions().set_on_interest([](std::string_view, bool) {});
   Subscribe(NewMember(), "$share/g/t");
-  members_[0]->room = 0;
+  members_[0]->most = 0;
   ShareGroup& group = *members_[0]->shares()[0]->group;
   GroupState able;
   able.members = able.listening = able.room = 1;

@@ -63,10 +63,13 @@ class [[nodiscard]] StateWatch {
 struct ClientStatistics {
   ClientStatistics() = default;
 
-  std::uint64_t connections = 0;  // CONNACKs with success.
+  // Connections. CONNACKs with success; of those, how many ended without Disconnect().
+  std::uint64_t connections = 0;
   std::uint64_t connections_lost = 0;
-  std::uint64_t sessions_lost = 0;  // Reconnected, but the broker had no session.
+  // Connected again, but the broker had no session: what it held for us is gone.
+  std::uint64_t sessions_lost = 0;
 
+  // What went over them.
   std::uint64_t messages_sent = 0;        // PUBLISH packets, repetitions included.
   std::uint64_t messages_repeated = 0;    // With DUP.
   std::uint64_t messages_received = 0;    // PUBLISH packets.
@@ -75,12 +78,15 @@ struct ClientStatistics {
   std::uint64_t bytes_sent = 0;           // Handed to the transport.
   std::uint64_t bytes_received = 0;
 
+  // What we were given to publish and did not bring to the broker.
   std::uint64_t dropped_queue_full = 0;  // Refused or dropped, by ClientOptions::queue_policy.
   std::uint64_t dropped_offline = 0;     // QoS 0 without a connection, or lost with it.
   std::uint64_t dropped_expired = 0;     // Their Message Expiry Interval passed while they waited here.
   std::uint64_t dropped_by_limit = 0;    // Over what the broker takes.
-  std::uint64_t refused_by_broker = 0;   // PUBACK or PUBREC with an error.
+  // What it got and did not take: PUBACK or PUBREC with an error.
+  std::uint64_t refused_by_broker = 0;
 
+  // How much waits at the moment. In bytes: topic names, payloads and properties.
   std::size_t queued_messages = 0;  // Now.
   std::size_t queued_bytes = 0;     // Now.
   std::size_t in_flight = 0;        // Now: requests and messages that wait for an answer.

@@ -27,17 +27,21 @@ class DeadlineQueue {
     Entry(const Entry&) = delete;
     Entry& operator=(const Entry&) = delete;
 
-    bool scheduled() const { return position_ != kNowhere; }  // Whether it is in a queue.
-    TimePoint deadline() const { return deadline_; }          // Only if scheduled().
+    // Whether it is in a queue.
+    bool scheduled() const { return position_ != kNowhere; }
+    // When it is due. Only if scheduled().
+    TimePoint deadline() const { return deadline_; }
 
    private:
     friend class DeadlineQueue;
+    // Of one that is not scheduled.
     static constexpr std::uint32_t kNowhere = 0xFFFFFFFF;
     TimePoint deadline_{};
     std::uint32_t position_ = kNowhere;
   };
 
-  // Moves `entry` to `deadline`, adding it if need be. kNever cancels.
+  // Moves `entry` to `deadline`, adding it if need be. kNever cancels. One that is in
+  // another queue must be cancelled there first. Throws only std::bad_alloc.
   void Schedule(Entry& entry, TimePoint deadline) {
     if (deadline == kNever) return Cancel(entry);
     entry.deadline_ = deadline;
@@ -48,7 +52,7 @@ class DeadlineQueue {
     SiftDown(SiftUp(entry.position_));
   }
 
-  // Takes `entry` out. Nothing happens if it is not scheduled.
+  // Takes `entry` out. Nothing happens if it is not scheduled. Allocates and throws nothing.
   void Cancel(Entry& entry) {
     if (!entry.scheduled()) return;
     const std::size_t hole = entry.position_;
@@ -65,7 +69,8 @@ class DeadlineQueue {
   TimePoint Next() const { return heap_.empty() ? kNever : heap_.front()->deadline_; }
 
   // Removes and returns the earliest entry due at `now`, or null. Of equal deadlines
-  // any may come first; the same sequence of calls always gives the same one.
+  // any may come first; the same sequence of calls always gives the same one. The entry may
+  // be scheduled again, or end, before the next call.
   Entry* PopDue(TimePoint now) {
     if (heap_.empty() || heap_.front()->deadline_ > now) return nullptr;
     Entry* due = heap_.front();
@@ -73,15 +78,17 @@ class DeadlineQueue {
     return due;
   }
 
-  std::size_t size() const { return heap_.size(); }  // Entries that are scheduled.
+  // Entries that are scheduled.
+  std::size_t size() const { return heap_.size(); }
 
  private:
-  // A heap by deadline, each entry knowing its place: the parent of i is (i - 1) / 2.
+  // Puts `entry` there, and lets it know.
   void Place(std::size_t position, Entry* entry) {
     heap_[position] = entry;
     entry->position_ = static_cast<std::uint32_t>(position);
   }
 
+  // Towards the front, as long as the parent is due later. Returns where it is now.
   std::size_t SiftUp(std::size_t position) {
     while (position > 0) {
       const std::size_t parent = (position - 1) / 2;
@@ -92,6 +99,7 @@ class DeadlineQueue {
     return position;
   }
 
+  // Towards the end, as long as a child is due earlier.
   void SiftDown(std::size_t position) {
     for (;;) {
       std::size_t least = position;
@@ -110,6 +118,7 @@ class DeadlineQueue {
     Place(b, held);
   }
 
+  // No entry is due before its parent; that of i is at (i - 1) / 2.
   std::vector<Entry*> heap_;
 };
 

@@ -12,7 +12,7 @@
 namespace mqttrpc::mqtt {
 
 // A message to publish. Owns its bytes. What is wrong with it, Publish() says: see
-// Client::Publish() for the errors.
+// Client::Publish() for the errors. A value: of one thread at a time.
 struct Message {
   Message() = default;  // Not an aggregate: docs/decisions/0006-coroutine-rules.md.
   Message(std::string topic_name_in, std::string payload_in, QoS qos_in = QoS::kAtLeastOnce)
@@ -20,6 +20,8 @@ struct Message {
 
   std::string topic_name;  // UTF-8, no wildcards, 1-65,535 bytes.
   std::string payload;     // Any bytes, up to the broker's Maximum Packet Size.
+
+  // To the broker; subscribers get it with the lower of this and what they asked for.
   QoS qos = QoS::kAtLeastOnce;
 
   // Whether the broker is to keep it for those who subscribe later, in the place of the
@@ -38,10 +40,16 @@ struct MessageView {
 
   std::string_view topic_name;  // In full, also where a Topic Alias was sent.
   std::string_view payload;     // Any bytes.
-  QoS qos = QoS::kAtMostOnce;   // The lower of the publisher's and the subscription's.
-  bool retain = false;          // It was there before we subscribed (or see retain_as_published).
-  bool dup = false;             // The broker may have sent it before (MQTT-3.3.1-1).
-  PropertiesView properties;    // All that came with it, Subscription Identifiers too.
+
+  // The lower of the publisher's and the subscription's.
+  QoS qos = QoS::kAtMostOnce;
+  // It was there before we subscribed (or see Subscription::retain_as_published).
+  bool retain = false;
+  // The broker may have sent it before (MQTT-3.3.1-1).
+  bool dup = false;
+
+  // All that came with it, Subscription Identifiers too.
+  PropertiesView properties;
 
   // A copy to keep, or to publish again. Without `dup`, which is of one sending.
   Message ToMessage() const {

@@ -18,7 +18,9 @@
 
 namespace mqttrpc::testing {
 
-// Arguments named `..._is` are values or matchers of them.
+// Arguments named `..._is` are values or matchers of them. All matchers take a
+// RecordedPacket, never fail on one of another kind but just do not match it, and combine
+// with GoogleTest's: AllOf(), Not(), Contains(), ...
 
 // A whole packet of that kind: malformed ones are of none.
 MATCHER_P(OfKind, kind, std::string(negation ? "is not a " : "is a ") + std::string(NameOf(kind))) {
@@ -32,6 +34,7 @@ MATCHER_P(IsPublish, topic_name_is, "is a PUBLISH to that topic") {
          ::testing::ExplainMatchResult(topic_name_is, arg.topic_name, result_listener);
 }
 
+// The same, by its payload too: any bytes.
 MATCHER_P2(IsPublish, topic_name_is, payload_is, "is a PUBLISH to that topic with that payload") {
   return arg.kind == PacketKind::kPublish && !arg.malformed &&
          ::testing::ExplainMatchResult(topic_name_is, arg.topic_name, result_listener) &&
@@ -40,6 +43,7 @@ MATCHER_P2(IsPublish, topic_name_is, payload_is, "is a PUBLISH to that topic wit
 
 // Carries that Reason Code; of SUBACK and UNSUBACK, which have several, one suffices.
 MATCHER_P(HasReason, code, std::string("has the Reason Code ") + std::string(NameOf(code))) {
+  // Those of the answer, if it has several.
   for (const mqtt::ReasonCode each : arg.reasons) {
     if (each == code) return true;
   }
@@ -58,6 +62,7 @@ MATCHER_P(WithQoS, qos, std::string("has QoS ") + std::to_string(static_cast<int
 // The flags of a PUBLISH; RETAIN of a will too.
 MATCHER(WithDup, negation ? "has no DUP flag" : "has the DUP flag") { return arg.dup; }
 
+// As sent; for how messages come with it see Message::retain.
 MATCHER(WithRetain, negation ? "has no RETAIN flag" : "has the RETAIN flag") { return arg.retain; }
 
 // One of the Topic Filters of SUBSCRIBE or UNSUBSCRIBE.
@@ -86,8 +91,9 @@ MATCHER_P2(WithUserProperty, name, value_is, "has the user property with that va
   return ::testing::ExplainMatchResult(value_is, std::string(*value), result_listener);
 }
 
-// Prints the recording at the end of its scope if the test failed by then: make
-// one right after the world.
+// Prints the recording, its last `lines` lines, to stdout at the end of its scope if the
+// test failed by then: make one right after the world, which has to outlive it. The test's
+// own thread.
 class RecordingOnFailure {
  public:
   explicit RecordingOnFailure(World& world, std::size_t lines = 200) : world_(world), lines_(lines) {}

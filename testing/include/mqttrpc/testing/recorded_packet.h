@@ -35,7 +35,9 @@ enum class PacketKind : std::uint8_t {
   kAuth = 15,
 };
 
-std::string_view NameOf(PacketKind kind);  // "PUBLISH"
+// Its name in the specification, e.g. "PUBLISH"; "unreadable bytes". Static.
+std::string_view NameOf(PacketKind kind);
+// The same, for GoogleTest's messages.
 std::ostream& operator<<(std::ostream& out, PacketKind kind);
 
 // Which way a packet went, seen from the network between.
@@ -62,6 +64,7 @@ struct RecordedPacket {
   // mean the same.
   std::uint8_t protocol_version = 5;
 
+  // 0 for kinds that have none, and for PUBLISH of QoS 0.
   std::uint16_t packet_id = 0;
 
   // PUBLISH:
@@ -96,6 +99,7 @@ struct RecordedPacket {
 // One line: "12.000s lamp-42 > PUBLISH id=1 qos=1 topic=a/b payload="21.5"". ">" is
 // towards the broker. Long payloads are cut, and what is not ASCII is escaped.
 std::string ToString(const RecordedPacket& packet);
+// The same, for GoogleTest's messages.
 std::ostream& operator<<(std::ostream& out, const RecordedPacket& packet);
 
 // Reads `bytes`, one whole packet that went in `direction` on a connection of
