@@ -187,7 +187,7 @@ void Shard::OnChained(int what) {
 // One timer for all, and none while nobody waits. A link that has written meanwhile stays
 // on the list until the timer comes to it.
 void Shard::OnPatient(Link& link) {
-  if (link.patient_since == mqtt::kNever) link.patient_since = Now();
+  if (link.patient_since == mqtt::kNever) link.patient_since = core_.now;
   if (std::exchange(link.patient, true)) return;
   patient_.push_back(&link);
   if (patient_.size() == 1) ArmPatience(link.patient_since + kPatience);

@@ -118,9 +118,10 @@ void Client::Impl::ScheduleTurn() {
   });
 }
 
-// One reading of the clock for all that has come together.
+// One reading of the clock for all that has come together, and for what that causes.
 void Client::Impl::Turn(TimePoint now) {
   turning_ = true;
+  turn_time_ = now;
   int messages = 0;
   do {
     TellNewWatchers();

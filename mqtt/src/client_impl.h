@@ -26,7 +26,7 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>,
   template <typename Command>
   void Run(Command&& command) {
     if (strand_.running_in_this_thread()) {
-      command(core_, Now());
+      command(core_, turning_ ? turn_time_ : Now());
       return ScheduleTurn();
     }
     strand_.Post([self = shared_from_this(), command = std::forward<Command>(command)]() mutable {
@@ -99,6 +99,7 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>,
   ClientCore core_;
   bool turn_scheduled_ = false;
   bool turning_ = false;
+  TimePoint turn_time_;
   bool ended_ = false;
   std::vector<std::shared_ptr<Watcher>> watchers_;
   bool new_watchers_ = false;

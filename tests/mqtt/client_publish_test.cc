@@ -35,6 +35,35 @@ TEST_F(ClientPublishTest, SendsTheWholeMessageAndCompletesWithTheBrokersReasonCo
   EXPECT_THAT(*result_, IsOkAndHolds(ReasonCode::kNoMatchingSubscribers));
 }
 
+// Time that goes on with every look at it.
+class TickingClock final : public Clock {
+ public:
+  explicit TickingClock(Clock& clock) : clock_(clock) {}
+  TimePoint Now() const override { return clock_.Now() + std::chrono::microseconds(++looks_); }
+  std::unique_ptr<Timer> NewTimer(asio::any_io_executor executor) override {
+    return clock_.NewTimer(std::move(executor));
+  }
+
+ private:
+  Clock& clock_;
+  mutable int looks_ = 0;
+};
+
+TEST_F(ClientPublishTest, TheExpiryOfWhatAHandlerPublishesGoesOutAsGiven) {
+  TickingClock ticking(clock_);
+  options_.environment.clock = &ticking;
+  StartConnected();
+  SubscribeTo("in", [&](const MessageView&) {
+    Message message("out", "");
+    message.properties.Set(property::kMessageExpiryInterval, std::uint32_t{10});
+    client_->Publish(std::move(message), Into(result_));
+  });
+  SendMessage("in", "");
+  EXPECT_EQ(peer_->Expect<Publish>().properties.Get(property::kMessageExpiryInterval), 10u);
+  client_ = nullptr;
+  Run();
+}
+
 TEST_F(ClientPublishTest, ARefusedMessageIsAnErrorWithItsReasonCode) {
   StartConnected();
   client_->Publish(Message("a/b", ""), Into(result_));
