@@ -157,6 +157,7 @@ void ServerConnection::HandleFrames(mqtt::TimePoint now) {
     unfinished_ = true;
     break;
   }
+  if (core_.neighbours != nullptr) core_.neighbours->OnInputHandled();
   AddServed(core_.work - before, core_.work_elsewhere - elsewhere_before, now);
   KeepTail(now);
   if (StreamEnded() && !unfinished()) OnStreamEnd(*incoming_->stream_end, now);

@@ -78,12 +78,18 @@ void Neighbours::SendToGroup(const ShareGroup::Elsewhere& members, const Message
 
 void Neighbours::OnGroupChanged(ShareGroup& group) {
   if (std::exchange(group.changed, true)) return;
+  core_.work += group.work_to_tell;
   changed_groups_.push_back(group.id());
   OnOutgoing();
 }
 
 void Neighbours::OnGroupEnd(const ShareGroup& group) {
   if (group.told.members != 0) AddForAll(News::OfGroup(group.id(), "", GroupState()));
+}
+
+void Neighbours::OnInputHandled() {
+  constexpr std::size_t kMany = 16;
+  if (changed_groups_.size() > kMany) TellGroups();
 }
 
 void Neighbours::EndTurn() {

@@ -39,6 +39,9 @@ class Neighbours final : public ShardOutlet {
   bool IsHome(std::string_view client_id) const { return office_.HomeOf(client_id) == index_; }
   PostOffice& office() { return office_; }
 
+  // Input of a client was handled. Whoever changed many groups pays for telling of them; of
+  // few it is told once, when the turn ends.
+  void OnInputHandled();
   void EndTurn();
   void Receive() {
     if (!std::exchange(in_turn_, true)) BeginTurn();

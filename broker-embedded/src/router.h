@@ -133,6 +133,7 @@ class Router final : private MatchSink {
   static std::optional<std::size_t> LoadOf(const Subscription& member, const MessageRef& message);
   static const Subscription* Choose(ShareGroup& group, const MessageRef& message, std::size_t& work);
   static bool KeepsMessages(const ShareGroup& group);
+  static bool AnyListens(const ShareGroup& group);
   std::optional<DropReason> NoRoom(std::size_t messages, std::size_t waiting_bytes, std::size_t bytes, bool idle) const;
   std::optional<DropReason> Hold(ShareGroup& group, const MessageRef& message, GroupPast past);
   void GiveBack(ShareGroup& group, std::vector<MessageRef> messages);

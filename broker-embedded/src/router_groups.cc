@@ -127,15 +127,19 @@ void Router::RouteTo(ShareGroup& group) {
   }
 }
 
-// What has come for members who could not take it any more, while others still can.
+// What has come for members who could not take it any more, while others still can. Ours
+// cannot: whoever of them has room again takes what waits at once.
 void Router::SendOnHeld(ShareGroup& group) {
-  if (!group.backlog().empty() && group.AnyElsewhere(*group.backlog().front()) != nullptr) Drain(group);
+  while (!group.backlog().empty() && SendOn(group, group.backlog().front(), GroupPast::kKept)) {
+    group.Take();
+    Changed(group);
+  }
 }
 
 // To another shard with members that can take it; false if there is none, or no memory for
-// what is on its way.
+// what is on its way. What was kept so far needs none, and nobody would tell us to try again.
 bool Router::SendOn(ShareGroup& group, const MessageRef& message, GroupPast past) {
-  if (budget_.exhausted()) return false;
+  if (past != GroupPast::kKept && budget_.exhausted()) return false;
   ShareGroup::Elsewhere* const members = group.AnyElsewhere(*message);
   if (members == nullptr) return false;
   SendTo(*members, message, past);
@@ -175,7 +179,7 @@ std::size_t Router::RouteToGroup(const MessageRef& message, ShareGroupId id, Gro
 
 void Router::OnGroupState(ShareGroup& group, std::size_t shard, ShareGroupId group_there, const GroupState& state) {
   tree_.SetElsewhere(group, shard, group_there, state);
-  Drain(group);
+  SendOnHeld(group);
   tree_.CloseGroup(group);
 }
 
@@ -199,6 +203,7 @@ bool Router::UpdateTold(ShareGroup& group) {
     const bool enough = state.listening >= kEnoughMembers && state.room == kEnoughRoom && largest >= group.refused;
     if (state.keeps && enough) break;
   }
+  group.work_to_tell = looked_at;
   if (looked_at < state.members) {  // The rest will be like these.
     state.listening = static_cast<std::uint32_t>(std::uint64_t{state.listening} * state.members / looked_at);
   }
@@ -303,11 +308,18 @@ void Router::GiveBack(ShareGroup& group, std::vector<MessageRef> messages) {
   Trim(group);
 }
 
+// Whether there is a member, here or elsewhere, that takes messages now and then.
+bool Router::AnyListens(const ShareGroup& group) {
+  return std::any_of(group.elsewhere().begin(), group.elsewhere().end(),
+                     [](const ShareGroup::Elsewhere& each) { return each.state.listening > 0; }) ||
+         std::any_of(group.members().begin(), group.members().end(), [](const Subscription* member) {
+           return static_cast<const RouteTarget&>(*member->subscriber).Listens();
+         });
+}
+
 // What one client held may be too much for a group that nobody listens for.
 void Router::Trim(ShareGroup& group) {
-  const bool idle = std::none_of(group.members().begin(), group.members().end(), [](const Subscription* member) {
-    return static_cast<const RouteTarget&>(*member->subscriber).Listens();
-  });
+  const bool idle = !AnyListens(group);
   while (!group.backlog().empty()) {
     const std::size_t last = ShareGroup::BytesOf(*group.backlog().back());
     const auto reason = NoRoom(group.backlog().size() - 1, group.backlog_bytes() - last, last, idle);

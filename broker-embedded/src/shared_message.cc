@@ -172,8 +172,10 @@ MessageRef SharedMessage::ForShard(MessageRef message) {
     return message;
   }
   const std::size_t size = sizeof(SharedMessage) + original.topic_name().size() + original.tail().size();
-  char* const memory = mqtt::Block::Of(size, nullptr).Release();
-  auto* copy = new (memory) SharedMessage(size);
+  mqtt::Block block = mqtt::Block::Of(size, original.budget_ == nullptr ? nullptr : &original.budget_->spares());
+  const std::size_t block_bytes = block.size();
+  char* const memory = block.Release();
+  auto* copy = new (memory) SharedMessage(block_bytes);
   copy->received_at_ = original.received_at_;
   copy->offset_ = sizeof(SharedMessage);
   copy->topic_bytes_ = original.topic_bytes_;

@@ -7,6 +7,8 @@
 #include <new>
 #include <utility>
 
+#include <sanitizer/asan_interface.h>  // Nothing without AddressSanitizer; with it, who uses a spare block is found.
+
 namespace mqttrpc::mqtt {
 namespace {
 
@@ -62,31 +64,55 @@ void Block::Resize(std::size_t bytes) {
 }
 
 SmallBlocks::~SmallBlocks() {
-  for (char* first : first_) {
-    while (first != nullptr) std::free(std::exchange(first, NextOf(first)));
+  for (std::size_t index = 0; index < classes_.size(); ++index) {
+    while (classes_[index].first != nullptr) std::free(Pop(index));
   }
 }
 
 char* SmallBlocks::Take(std::size_t bytes) {
   if (bytes > kMostBytes) return nullptr;
-  const std::size_t size = SizeFor(bytes);
-  char*& first = first_[ClassOf(size)];
-  if (first == nullptr) return nullptr;
+  const std::size_t index = ClassOf(SizeFor(bytes));
+  return classes_[index].first == nullptr ? nullptr : Pop(index);
+}
+
+char* SmallBlocks::Pop(std::size_t index) {
+  Class& from = classes_[index];
+  const std::size_t size = SizeOf(index);
   bytes_ -= size;
-  return std::exchange(first, NextOf(first));
+  from.bytes -= size;
+  char* const block = std::exchange(from.first, NextOf(from.first));
+  ASAN_UNPOISON_MEMORY_REGION(block, size);
+  return block;
 }
 
 // One whose size has changed goes where all are at most as large.
 bool SmallBlocks::Give(char* data, std::size_t size) {
-  if (size > kMostBytes || size < kBesides || bytes_ + size > most_) return false;
-  char*& first = first_[ClassOf(size)];
-  std::memcpy(data, &first, sizeof(first));
-  first = data;
-  bytes_ += ClassOf(size) * kStep + kBesides;
+  if (size > kMostBytes || size < kBesides) return false;
+  const std::size_t index = ClassOf(size);
+  if (!MakeRoom(index)) return false;
+  Class& to = classes_[index];
+  std::memcpy(data, &to.first, sizeof(to.first));
+  ASAN_POISON_MEMORY_REGION(data + sizeof(to.first), size - sizeof(to.first));
+  to.first = data;
+  to.bytes += SizeOf(index);
+  bytes_ += SizeOf(index);
   return true;
 }
 
-SpareBlocks::SpareBlocks(std::size_t most) : most_(most), small_(std::min(most / 4, std::size_t{512} * 1024)) {}
+// For one more of a class, unless half of all are of that: where messages only come in, their
+// blocks would come one for the other for ever.
+bool SmallBlocks::MakeRoom(std::size_t index) {
+  while (bytes_ + SizeOf(index) > most_) {
+    if (2 * classes_[index].bytes >= bytes_) return false;
+    while (victim_ == index || classes_[victim_].first == nullptr) victim_ = (victim_ + 1) % classes_.size();
+    std::free(Pop(victim_));
+  }
+  return true;
+}
+
+SpareBlocks::SpareBlocks(std::size_t most) : most_(most), small_(std::min(most / 4, std::size_t{512} * 1024)) {
+  blocks_.reserve(most / kLeast + 1);  // To take one back must not fail.
+}
 
 SpareBlocks::~SpareBlocks() {
   for (const std::span<char> block : blocks_) std::free(block.data());
@@ -104,6 +130,7 @@ Block SpareBlocks::Take(std::size_t bytes) {
   const std::span<char> block = *found;
   blocks_.erase(std::next(found).base());
   bytes_ -= block.size();
+  ASAN_UNPOISON_MEMORY_REGION(block.data(), block.size());
   return {block.data(), block.size(), this};
 }
 
@@ -115,6 +142,7 @@ void SpareBlocks::Give(char* data, std::size_t size) {
     std::free(blocks_.front().data());
     blocks_.erase(blocks_.begin());
   }
+  ASAN_POISON_MEMORY_REGION(data, size);
   blocks_.emplace_back(data, size);
   bytes_ += size;
 }

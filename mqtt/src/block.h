@@ -42,7 +42,8 @@ class Block {
 };
 
 // Keeps blocks as large as a small message for whoever needs the next, up to `most` bytes of
-// them: malloc takes a lock for what another thread has allocated. One thread.
+// them: malloc takes a lock for what another thread has allocated. Those of sizes that nobody
+// needs any more give way. One thread.
 class SmallBlocks {
  public:
   static constexpr std::size_t kMostBytes = 1016;  // Of one. Larger ones come from malloc as fast.
@@ -64,15 +65,27 @@ class SmallBlocks {
   std::size_t bytes() const { return bytes_; }
 
  private:
+  // All of one size.
+  struct Class {
+    char* first = nullptr;  // In each is the address of the next.
+    std::size_t bytes = 0;
+  };
+
   // The sizes that malloc has: so many bytes more than a multiple.
   static constexpr std::size_t kStep = 16;
   static constexpr std::size_t kBesides = 8;
 
+  // Of the largest blocks that are not larger than `size`.
   static std::size_t ClassOf(std::size_t size) { return (size - kBesides) / kStep; }
+  static std::size_t SizeOf(std::size_t index) { return index * kStep + kBesides; }
+
+  char* Pop(std::size_t index);
+  bool MakeRoom(std::size_t index);
 
   const std::size_t most_;
   std::size_t bytes_ = 0;
-  std::array<char*, kMostBytes / kStep + 1> first_{};  // By class; in each is the address of the next.
+  std::array<Class, kMostBytes / kStep + 1> classes_;
+  std::size_t victim_ = 0;  // The class that gives way.
 };
 
 // Keeps large blocks too: memory that the system gives anew costs a page fault for each

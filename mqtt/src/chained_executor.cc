@@ -33,6 +33,19 @@ bool IsInsideStrand(const asio::any_io_executor& executor) {
   return strand != nullptr && strand->running_in_this_thread();
 }
 
+// Whether a target of this thread has thrown. Asio keeps what that was, and io_context::run()
+// throws it when the handler has ended that ran the target.
+thread_local bool has_thrown = false;
+
+void Call(ChainedExecutor::Target& target, int what) {
+  try {
+    target.OnChained(what);
+  } catch (...) {
+    has_thrown = true;
+    throw;
+  }
+}
+
 }  // namespace
 
 // What is posted and did not run yet. While there is any, a handler that will look here is
@@ -59,7 +72,7 @@ class ChainedExecutor::Queue final : public asio::execution_context::service {
     // Runs it, on its executor. The target may end with that.
     void Run() && {
       if (IsInsideStrand(executor)) executor = asio::require(executor, asio::execution::blocking.never);
-      executor.execute([target = std::move(target), what = what] { target->OnChained(what); });
+      executor.execute([target = std::move(target), what = what] { Call(*target, what); });
     }
 
     asio::any_io_executor executor;
@@ -93,17 +106,17 @@ class ChainedExecutor::Queue final : public asio::execution_context::service {
       std::optional<Entry> next = Take();
       if (!next) return;
       const Then then = next->then;
+      has_thrown = false;
       std::move(*next).Run();
-      if (then == Then::kPause || context_.stopped()) return;
+      if (has_thrown || then == Then::kPause || context_.stopped()) return;
     }
   }
 
   std::optional<Entry> Take() {
     const std::lock_guard lock(mutex_);
     if (entries_.empty()) return std::nullopt;
-    std::optional<Entry> next = entries_.pop();
-    if (!entries_.empty()) PostRow();
-    return next;
+    if (entries_.size() > 1) PostRow();  // First, as it may throw.
+    return entries_.pop();
   }
 
   asio::io_context& context_;

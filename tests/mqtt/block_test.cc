@@ -1,5 +1,6 @@
 #include "block.h"
 
+#include <cstdio>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -102,6 +103,41 @@ TEST(SpareBlocksTest, KeepFewSmallOnes) {
   EXPECT_GT(spares.bytes(), kMiB / 4 - 200);
   EXPECT_LE(spares.bytes(), kMiB / 4);
 }
+
+// Once it was full of others, it would be of no use for ever.
+TEST(SpareBlocksTest, SmallOnesOfASizeThatNobodyNeedsGiveWay) {
+  SpareBlocks spares(kMiB);
+  const auto hold = [&](std::size_t count, std::size_t bytes) {
+    std::vector<Block> blocks(count);
+    for (Block& block : blocks) block = Block::Of(bytes, &spares);
+  };
+  hold(1'000, 1'000);
+  hold(1'000, 100);
+  std::size_t kept = 0;
+  std::vector<Block> blocks;
+  for (Block block = spares.Take(100); !block.empty(); block = spares.Take(100)) {
+    ++kept;
+    blocks.push_back(std::move(block));
+  }
+  EXPECT_EQ(kept, 1'000u);
+  EXPECT_GT(spares.bytes(), 0u) << "the others, as far as there is room";
+  blocks.clear();
+  EXPECT_LE(spares.bytes(), kMiB / 4);
+}
+
+#ifdef __SANITIZE_ADDRESS__
+TEST(SpareBlocksDeathTest, AddressSanitizerFindsWhoUsesASpareOne) {
+  SpareBlocks spares(10 * kMiB);
+  for (const std::size_t bytes : {std::size_t{100}, kMiB}) {
+    const char* memory = nullptr;
+    {
+      const Block block = Block::Of(bytes, &spares);
+      memory = block.data();
+    }
+    EXPECT_DEATH(std::fputc(memory[50], stderr), "use-after-poison");
+  }
+}
+#endif
 
 // One whose size was changed is of use to whom it is surely enough for.
 TEST(SpareBlocksTest, KnowTheSizeOfASmallOneThatHasChanged) {

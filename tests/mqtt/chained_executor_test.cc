@@ -152,16 +152,19 @@ TEST_F(ChainedExecutorTest, StopsWithItsEventLoopAndGoesOnWithIt) {
   EXPECT_EQ(said_, "1 2 ");
 }
 
+// Each by itself, before anything else runs.
 TEST_F(ChainedExecutorTest, GoesOnAfterAHandlerHasThrown) {
   const std::shared_ptr<Step> step = Does([&](int which) {
-    if (which == 1) throw std::runtime_error("on purpose");
     Say(std::to_string(which));
+    if (which <= 2) throw std::runtime_error("on purpose");
   });
-  executor_.Post(step, 1);
-  executor_.Post(step, 2);
+  for (int which = 1; which <= 3; ++which) executor_.Post(step, which);
   EXPECT_THROW(io_.run(), std::runtime_error);
+  EXPECT_EQ(said_, "1 ");
+  EXPECT_THROW(io_.run(), std::runtime_error);
+  EXPECT_EQ(said_, "1 2 ");
   io_.run();
-  EXPECT_EQ(said_, "2 ");
+  EXPECT_EQ(said_, "1 2 3 ");
 }
 
 TEST_F(ChainedExecutorTest, RunsOneHandlerOfAStrandAtATimeOnManyThreads) {
