@@ -143,6 +143,7 @@ void ServerConnection::HandleFrames(mqtt::TimePoint now) {
   core_.now = now;
   const std::size_t before = core_.work;
   const std::size_t elsewhere_before = core_.work_elsewhere;
+  const std::size_t changed_before = core_.neighbours == nullptr ? 0 : core_.neighbours->changed_groups();
   unfinished_ = false;
   while (!finished()) {
     const auto frame = incoming_->frames.Next();
@@ -157,7 +158,7 @@ void ServerConnection::HandleFrames(mqtt::TimePoint now) {
     unfinished_ = true;
     break;
   }
-  if (core_.neighbours != nullptr) core_.neighbours->OnInputHandled();
+  if (core_.neighbours != nullptr) core_.neighbours->OnInputHandled(changed_before);
   AddServed(core_.work - before, core_.work_elsewhere - elsewhere_before, now);
   KeepTail(now);
   if (StreamEnded() && !unfinished()) OnStreamEnd(*incoming_->stream_end, now);

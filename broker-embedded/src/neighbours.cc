@@ -87,13 +87,14 @@ void Neighbours::OnGroupEnd(const ShareGroup& group) {
   if (group.told.members != 0) AddForAll(News::OfGroup(group.id(), "", GroupState()));
 }
 
-void Neighbours::OnInputHandled() {
+void Neighbours::OnInputHandled(std::size_t changed_before) {
   constexpr std::size_t kMany = 16;
-  if (changed_groups_.size() > kMany) TellGroups();
+  if (changed_groups_.size() > changed_before + kMany) TellGroups(changed_before);
 }
 
 void Neighbours::EndTurn() {
-  TellGroups();
+  core_.router.SendOnWhatWaitedForMemory();
+  TellGroups(0);
   told_of_outgoing_ = false;
   ForEachOther([this](std::size_t shard) {
     MakeReady(outgoing_[shard]);
@@ -133,8 +134,9 @@ bool Neighbours::WaitForRoom() {
 }
 
 // The filter goes with the first that they hear of the group.
-void Neighbours::TellGroups() {
-  for (const ShareGroupId id : changed_groups_) {
+void Neighbours::TellGroups(std::size_t first) {
+  for (std::size_t i = first; i < changed_groups_.size(); ++i) {
+    const ShareGroupId id = changed_groups_[i];
     ShareGroup* const group = core_.router.subscriptions().FindGroup(id);
     if (group == nullptr) continue;
     const bool known = group->told.members != 0;
@@ -143,7 +145,7 @@ void Neighbours::TellGroups() {
     }
     group->changed = false;  // Whatever that has changed is told.
   }
-  changed_groups_.clear();
+  changed_groups_.resize(std::min(first, changed_groups_.size()));
 }
 
 // A message that nobody here needs any more goes itself, else a copy of it.

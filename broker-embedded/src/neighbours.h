@@ -39,9 +39,11 @@ class Neighbours final : public ShardOutlet {
   bool IsHome(std::string_view client_id) const { return office_.HomeOf(client_id) == index_; }
   PostOffice& office() { return office_; }
 
-  // Input of a client was handled. Whoever changed many groups pays for telling of them; of
-  // few it is told once, when the turn ends.
-  void OnInputHandled();
+  // Input of a client was handled, before which so many groups had changed in this turn. If
+  // it has changed many, its client pays for telling of them; of few it is told once, when the
+  // turn ends.
+  std::size_t changed_groups() const { return changed_groups_.size(); }
+  void OnInputHandled(std::size_t changed_before);
   void EndTurn();
   void Receive() {
     if (!std::exchange(in_turn_, true)) BeginTurn();
@@ -99,7 +101,7 @@ class Neighbours final : public ShardOutlet {
   void Handle(const News& news);
   void Handle(const ForwardedMessage& message);
   void OnHandled(std::size_t bytes, std::size_t mails);
-  void TellGroups();
+  void TellGroups(std::size_t first);
   void LookAround();
 
   BrokerCore& core_;

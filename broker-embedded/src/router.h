@@ -97,6 +97,9 @@ class Router final : private MatchSink {
   // waits to those of them who can take it.
   bool UpdateTold(ShareGroup& group);
 
+  // Once a turn: what could not go to another shard while memory was used up goes now.
+  void SendOnWhatWaitedForMemory();
+
   // `target` came, went, or can take less.
   void OnMemberChanged(const RouteTarget& target);
 
@@ -145,6 +148,7 @@ class Router final : private MatchSink {
   Counters& counters_;
   SubscriptionTree tree_;
   ShardOutlet* outlet_ = nullptr;
+  std::vector<ShareGroupId> wait_for_memory_;
 
   // Of the running Route() only.
   const MessageRef* message_ = nullptr;

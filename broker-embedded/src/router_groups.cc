@@ -137,13 +137,28 @@ void Router::SendOnHeld(ShareGroup& group) {
 }
 
 // To another shard with members that can take it; false if there is none, or no memory for
-// what is on its way. What was kept so far needs none, and nobody would tell us to try again.
+// what is on its way. What was kept and is in no other place moves, and needs none. Nobody
+// would tell us to try the others again.
 bool Router::SendOn(ShareGroup& group, const MessageRef& message, GroupPast past) {
-  if (past != GroupPast::kKept && budget_.exhausted()) return false;
   ShareGroup::Elsewhere* const members = group.AnyElsewhere(*message);
   if (members == nullptr) return false;
+  const bool kept = past == GroupPast::kKept;
+  if (budget_.exhausted() && !(kept && message->is_unique())) {
+    if (kept && !std::exchange(group.waits_for_memory, true)) wait_for_memory_.push_back(group.id());
+    return false;
+  }
   SendTo(*members, message, past);
   return true;
+}
+
+void Router::SendOnWhatWaitedForMemory() {
+  if (wait_for_memory_.empty() || budget_.exhausted()) return;
+  for (const ShareGroupId id : std::exchange(wait_for_memory_, {})) {
+    ShareGroup* const group = tree_.FindGroup(id);
+    if (group == nullptr) continue;
+    group->waits_for_memory = false;
+    SendOnHeld(*group);
+  }
 }
 
 void Router::SendTo(ShareGroup::Elsewhere& members, const MessageRef& message, GroupPast past) {

@@ -63,6 +63,8 @@ class SharedMessage {
   bool retain() const { return retain_; }       // As published (MQTT 3.3.1.3).
   bool is_request() const { return request_; }  // It has a Response Topic (4.10.1).
 
+  bool is_unique() const { return references_ == 1; }  // Nobody else has it.
+
   // Whole seconds left of Message Expiry at `now`; at 0 the message is expired.
   // Only if has_expiry().
   std::uint32_t SecondsLeft(mqtt::TimePoint now) const;

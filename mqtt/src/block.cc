@@ -7,7 +7,13 @@
 #include <new>
 #include <utility>
 
-#include <sanitizer/asan_interface.h>  // Nothing without AddressSanitizer; with it, who uses a spare block is found.
+// With AddressSanitizer, who uses a block that is spare is found.
+#if __has_include(<sanitizer/asan_interface.h>)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(memory, bytes) ((void)(memory), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(memory, bytes) ((void)(memory), (void)(bytes))
+#endif
 
 namespace mqttrpc::mqtt {
 namespace {

@@ -17,6 +17,7 @@ namespace {
 broker::BrokerOptions OfTwo() {
   broker::BrokerOptions options;
   options.shards = 2;
+  options.maximum_total_queued_bytes = std::size_t{8} * 1024 * 1024;
   return options;
 }
 
@@ -58,17 +59,26 @@ class NeighboursTest : public ::testing::Test {
     broker::PeerLimits limits;
     limits.receive_maximum = 1;
     session.Attach(peer_, limits);
-    broker::SubscriptionOptions options;
-    options.qos = mqtt::QoS::kAtLeastOnce;
-    core.router.subscriptions().Subscribe(session, kGroup, options);
+    Join(core, session, kGroup);
     Settle();
     return session;
   }
+  // One that is away.
+  broker::Session& Away(const std::string& client_id) {
+    broker::Session& session = *ours_.sessions.Open(client_id, false, {}).session;
+    session.expiry = 100;
+    return session;
+  }
+  static void Join(broker::BrokerCore& core, broker::Session& session, std::string_view group) {
+    broker::SubscriptionOptions options;
+    options.qos = mqtt::QoS::kAtLeastOnce;
+    core.router.subscriptions().Subscribe(session, group, options);
+  }
 
   // As they come to us; each member is sent what it can take.
-  void PublishForTheGroup(int count) {
+  void PublishForTheGroup(int count, const std::string& payload = "x") {
     for (int i = 0; i < count; ++i) {
-      const mqtt::Publish publish = PublishOf("t", "x", 1);
+      const mqtt::Publish publish = PublishOf("t", payload, 1);
       ours_.Publish(broker::SharedMessage::Copy(ours_.budget, publish, "t", {}), nullptr, {});
     }
     Settle();
@@ -151,23 +161,53 @@ TEST_F(NeighboursTest, AGroupKeepsAllItHasWhenAMemberLeavesAndAnotherShardsListe
   ours_.budget.Give(much);
 }
 
-TEST_F(NeighboursTest, WhoChangesManyGroupsPaysForTellingOfThem) {
+// One block here is as many there: the room that is told counts messages, not bytes.
+TEST_F(NeighboursTest, WhatManyGroupsHaveKeptDoesNotBecomeMoreThanThereIsMemory) {
   constexpr std::size_t kGroups = 100;
-  constexpr std::size_t kAway = 50;
-  broker::SubscriptionOptions options;
-  options.qos = mqtt::QoS::kAtLeastOnce;
-  broker::Session& member = *ours_.sessions.Open("member", false, {}).session;
-  const auto subscribe = [&](broker::Session& session) {
-    for (std::size_t i = 0; i < kGroups; ++i) {
-      ours_.router.subscriptions().Subscribe(session, absl::StrCat("$share/g/", i), options);
+  constexpr int kMessages = 20;
+  const std::string payload(64'000, 'x');
+  broker::Session& away = Away("away");
+  for (std::size_t i = 0; i < kGroups; ++i) Join(ours_, away, absl::StrCat("$share/", i, "/t"));
+  Settle();
+  PublishForTheGroup(kMessages, payload);
+  const std::size_t refused = ours_.counters.messages_dropped();
+  ASSERT_LT(refused, kGroups * kMessages / 2);
+  broker::Session& takes = *theirs_.sessions.Open("takes", false, {}).session;
+  takes.Attach(peer_, {});
+  for (std::size_t i = 0; i < kGroups; ++i) Join(theirs_, takes, absl::StrCat("$share/", i, "/t"));
+  theirs_.router.Refill(takes);
+  Settle();
+  EXPECT_LT(ours_.budget.used() + theirs_.budget.used(), ours_.budget.limit() * 5 / 4);
+  // As fast as the member gets rid of them, it gets them all.
+  std::size_t got = 0;
+  for (std::size_t before = 1; before > 0;) {
+    before = 0;
+    for (const mqtt::PacketId id : Sent(takes)) {
+      takes.outbox().OnPubAck(id);
+      ++before;
     }
-  };
-  subscribe(member);
-  for (std::size_t i = 0; i < kAway; ++i) {
-    broker::Session& away = *ours_.sessions.Open(absl::StrCat("away-", i), false, {}).session;
-    away.expiry = 100;
-    subscribe(away);
+    got += before;
+    theirs_.router.Refill(takes);
+    Settle();
   }
+  EXPECT_EQ(got, kGroups * kMessages - refused);
+}
+
+class NeighboursGroupsTest : public NeighboursTest {
+ protected:
+  static constexpr std::size_t kGroups = 100;
+  static constexpr std::size_t kAway = 50;
+
+  // Of all groups.
+  static void JoinAll(broker::BrokerCore& core, broker::Session& session) {
+    for (std::size_t i = 0; i < kGroups; ++i) Join(core, session, absl::StrCat("$share/", i, "/t"));
+  }
+};
+
+TEST_F(NeighboursGroupsTest, WhoChangesManyPaysForTellingOfThem) {
+  broker::Session& member = *ours_.sessions.Open("member", false, {}).session;
+  JoinAll(ours_, member);
+  for (std::size_t i = 0; i < kAway; ++i) JoinAll(ours_, Away(absl::StrCat("away-", i)));
   Settle();
   ours_.work = 0;
   const std::size_t elsewhere = ours_.work_elsewhere;
@@ -175,8 +215,25 @@ TEST_F(NeighboursTest, WhoChangesManyGroupsPaysForTellingOfThem) {
   ours_.router.Refill(member);
   EXPECT_GE(ours_.work, kGroups * kAway);
   EXPECT_EQ(ours_.work_elsewhere, elsewhere);
-  ours_.neighbours->OnInputHandled();
+  ours_.neighbours->OnInputHandled(0);
   EXPECT_GE(ours_.work_elsewhere, elsewhere + kGroups);
+}
+
+TEST_F(NeighboursGroupsTest, NobodyPaysForTellingOfWhatHadChangedBefore) {
+  broker::Session& member = *ours_.sessions.Open("member", false, {}).session;
+  JoinAll(ours_, member);
+  Settle();
+  member.Attach(peer_, {});
+  ours_.router.Refill(member);
+  const std::size_t elsewhere = ours_.work_elsewhere;
+  const std::size_t work = ours_.work;
+  ours_.neighbours->OnInputHandled(ours_.neighbours->changed_groups());  // Somebody else's, which changes none.
+  EXPECT_EQ(ours_.work_elsewhere, elsewhere);
+  EXPECT_EQ(ours_.work, work);
+  Settle();
+  const auto& told = theirs_.router.subscriptions().FindGroup("$share/0/t")->elsewhere();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told.front().state.listening, 1u);
 }
 
 }  // namespace
