@@ -27,7 +27,7 @@ char* NotNull(void* memory) {
 // Of a small block that is spare.
 char* NextOf(const char* block) {
   char* next = nullptr;
-  std::memcpy(&next, block, sizeof(next));
+  std::memcpy(static_cast<void*>(&next), block, sizeof(next));
   return next;
 }
 
@@ -97,7 +97,7 @@ bool SmallBlocks::Give(char* data, std::size_t size) {
   const std::size_t index = ClassOf(size);
   if (!MakeRoom(index)) return false;
   Class& to = classes_[index];
-  std::memcpy(data, &to.first, sizeof(to.first));
+  std::memcpy(data, static_cast<const void*>(&to.first), sizeof(to.first));
   ASAN_POISON_MEMORY_REGION(data + sizeof(to.first), size - sizeof(to.first));
   to.first = data;
   to.bytes += SizeOf(index);
