@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "block.h"
+#include "spare_blocks.h"
 
 namespace mqttrpc::broker {
 

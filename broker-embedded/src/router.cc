@@ -10,6 +10,7 @@ Router::Router(const Outbox::Limits& limits, MemoryBudget& budget, Counters& cou
     : limits_(limits), budget_(budget), counters_(counters), tree_(&budget) {
   tree_.set_on_group_end([this](ShareGroup& group) {
     counters_.Dropped(DropReason::kNoReceiver).Add(group.backlog().size());
+    wait_for_memory_.erase(group.id());
     if (outlet_ != nullptr) outlet_->OnGroupEnd(group);
   });
   tree_.set_on_group_change([this](ShareGroup& group) { Changed(group); });

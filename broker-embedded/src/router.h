@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -148,7 +149,7 @@ class Router final : private MatchSink {
   Counters& counters_;
   SubscriptionTree tree_;
   ShardOutlet* outlet_ = nullptr;
-  std::vector<ShareGroupId> wait_for_memory_;
+  std::set<ShareGroupId> wait_for_memory_;  // To give other shards what they have kept.
 
   // Of the running Route() only.
   const MessageRef* message_ = nullptr;

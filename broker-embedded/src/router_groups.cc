@@ -144,7 +144,7 @@ bool Router::SendOn(ShareGroup& group, const MessageRef& message, GroupPast past
   if (members == nullptr) return false;
   const bool kept = past == GroupPast::kKept;
   if (budget_.exhausted() && !(kept && message->is_unique())) {
-    if (kept && !std::exchange(group.waits_for_memory, true)) wait_for_memory_.push_back(group.id());
+    if (kept) wait_for_memory_.insert(group.id());
     return false;
   }
   SendTo(*members, message, past);
@@ -153,12 +153,7 @@ bool Router::SendOn(ShareGroup& group, const MessageRef& message, GroupPast past
 
 void Router::SendOnWhatWaitedForMemory() {
   if (wait_for_memory_.empty() || budget_.exhausted()) return;
-  for (const ShareGroupId id : std::exchange(wait_for_memory_, {})) {
-    ShareGroup* const group = tree_.FindGroup(id);
-    if (group == nullptr) continue;
-    group->waits_for_memory = false;
-    SendOnHeld(*group);
-  }
+  for (const ShareGroupId id : std::exchange(wait_for_memory_, {})) SendOnHeld(*tree_.FindGroup(id));
 }
 
 void Router::SendTo(ShareGroup::Elsewhere& members, const MessageRef& message, GroupPast past) {

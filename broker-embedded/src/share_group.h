@@ -100,11 +100,10 @@ class ShareGroup {
   }
 
   // Notes for telling the others; see Router.
-  GroupState told;                // What they know of our members.
-  std::uint32_t received = 0;     // Messages that they gave to our members since then.
-  bool changed = false;           // Perhaps.
-  std::size_t work_to_tell = 1;   // How many members that asked last time.
-  bool waits_for_memory = false;  // To give other shards what it has kept.
+  GroupState told;               // What they know of our members.
+  std::uint32_t received = 0;    // Messages that they gave to our members since then.
+  bool changed = false;          // Perhaps.
+  std::size_t work_to_tell = 1;  // How many members that asked last time.
   // The smallest packet that none of our members could take, and since then none has had
   // room for. 0: there was none.
   std::size_t refused = 0;

@@ -99,7 +99,7 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>,
   ClientCore core_;
   bool turn_scheduled_ = false;
   bool turning_ = false;
-  TimePoint turn_time_;
+  TimePoint turn_time_;  // Of the turn under way.
   bool ended_ = false;
   std::vector<std::shared_ptr<Watcher>> watchers_;
   bool new_watchers_ = false;

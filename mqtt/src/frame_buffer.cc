@@ -7,6 +7,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "mqttrpc/mqtt/status.h"
+#include "spare_blocks.h"
 
 namespace mqttrpc::mqtt {
 namespace {

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "frame_buffer.h"
+#include "spare_blocks.h"
 #include "support/wire_text.h"
 
 namespace mqttrpc::mqtt {
