@@ -1,5 +1,5 @@
 # mqttrpc_generate(TARGET name PROTOS file.proto...
-#                  [IMPORT_DIRS dir...] [OUT_DIR dir] [MESSAGES_ONLY])
+#                  [IMPORT_DIRS dir...] [OUT_DIR dir] [MESSAGES_ONLY] [MOCKS])
 #
 # Makes the library `name` from .proto files: for x.proto the messages (x.pb.h)
 # and the stubs and services (x.mqttrpc.h). Linking it brings the include folder
@@ -11,18 +11,24 @@
 #                mqttrpc/options.proto and google/protobuf/*.proto are always found
 # OUT_DIR        for generated files; default: a folder of the target's own
 # MESSAGES_ONLY  no stubs and services, and no mqttrpc::rpc
+# MOCKS          also mock services (x.mqttrpc.mock.h), for tests. These link the
+#                library `name`_mocks, which brings `name` and GTest::gmock: call
+#                find_package(GTest) in front
 #
 # Protos that import those of another target: name their folder in IMPORT_DIRS
 # and link that target to this one.
 include_guard(GLOBAL)
 
 function(mqttrpc_generate)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "MESSAGES_ONLY" "TARGET;OUT_DIR" "PROTOS;IMPORT_DIRS")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "MESSAGES_ONLY;MOCKS" "TARGET;OUT_DIR" "PROTOS;IMPORT_DIRS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "mqttrpc_generate: unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
   if(NOT arg_TARGET OR NOT arg_PROTOS)
     message(FATAL_ERROR "mqttrpc_generate needs TARGET and PROTOS")
+  endif()
+  if(arg_MOCKS AND arg_MESSAGES_ONLY)
+    message(FATAL_ERROR "mqttrpc_generate: MOCKS mock services, of which MESSAGES_ONLY makes none")
   endif()
   if(NOT arg_OUT_DIR)
     set(arg_OUT_DIR ${arg_TARGET}-generated)
@@ -40,7 +46,8 @@ function(mqttrpc_generate)
   _mqttrpc_protoc_includes(includes ${roots})
   set(sources "")
   foreach(proto IN LISTS arg_PROTOS)
-    _mqttrpc_generate_one(made "${proto}" ${arg_OUT_DIR} "${roots}" "${includes}" "${arg_MESSAGES_ONLY}")
+    _mqttrpc_generate_one(made "${proto}" ${arg_OUT_DIR} "${roots}" "${includes}" "${arg_MESSAGES_ONLY}"
+      "${arg_MOCKS}")
     list(APPEND sources ${made})
   endforeach()
 
@@ -51,6 +58,10 @@ function(mqttrpc_generate)
   target_link_libraries(${arg_TARGET} PUBLIC protobuf::libprotobuf)
   if(NOT arg_MESSAGES_ONLY)
     target_link_libraries(${arg_TARGET} PUBLIC mqttrpc::rpc mqttrpc::options_proto)
+  endif()
+  if(arg_MOCKS)
+    add_library(${arg_TARGET}_mocks INTERFACE)
+    target_link_libraries(${arg_TARGET}_mocks INTERFACE ${arg_TARGET} GTest::gmock)
   endif()
 endfunction()
 
@@ -71,7 +82,7 @@ function(_mqttrpc_protoc_includes out)
 endfunction()
 
 # Adds the command for one .proto; sets `made` to what it writes.
-function(_mqttrpc_generate_one made proto out_dir roots includes messages_only)
+function(_mqttrpc_generate_one made proto out_dir roots includes messages_only mocks)
   cmake_path(ABSOLUTE_PATH proto BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE)
   set(name "")
   foreach(root IN LISTS roots)
@@ -95,6 +106,10 @@ function(_mqttrpc_generate_one made proto out_dir roots includes messages_only)
     list(PREPEND outputs ${stem}.mqttrpc.cc ${stem}.mqttrpc.h)
     set(plugin mqttrpc::protoc-gen-mqttrpc)
     list(APPEND generators --plugin=protoc-gen-mqttrpc=$<TARGET_FILE:${plugin}> --mqttrpc_out=${out_dir})
+    if(mocks)
+      list(APPEND outputs ${stem}.mqttrpc.mock.h)
+      list(APPEND generators --mqttrpc_opt=mocks=true)
+    endif()
   endif()
   cmake_path(GET stem PARENT_PATH folder)
   file(MAKE_DIRECTORY ${folder})

@@ -1,6 +1,8 @@
 #include "generator.h"
 
+#include <algorithm>
 #include <memory>
+#include <utility>
 
 #include <google/protobuf/io/printer.h>
 #include <google/protobuf/io/zero_copy_stream.h>
@@ -8,6 +10,7 @@
 
 #include "comments.h"
 #include "layout.h"
+#include "mock_printer.h"
 #include "model.h"
 #include "mqttrpc/rpc/version.h"
 #include "service_printer.h"
@@ -54,8 +57,11 @@ void PrintHeader(const FileModel& file, gpb::io::Printer& out) {
   if (!file.services.empty()) {
     out.PrintRaw(R"(#include "mqttrpc/rpc/channel.h"
 #include "mqttrpc/rpc/service.h"
-
 )");
+    if (std::any_of(file.services.begin(), file.services.end(), HasStreams)) {
+      out.PrintRaw("#include \"mqttrpc/rpc/stream.h\"\n");
+    }
+    out.PrintRaw("\n");
   }
   for (const std::string& header : file.message_headers) out.PrintRaw("#include " + header + "\n");
   if (file.services.empty()) {
@@ -89,6 +95,20 @@ void PrintSource(const FileModel& file, gpb::io::Printer& out) {
   if (!file.name_space.empty()) out.PrintRaw("\n}  // namespace " + file.name_space + "\n");
 }
 
+void PrintMocks(const FileModel& file, gpb::io::Printer& out) {
+  PrintBanner(file, out);
+  out.PrintRaw("\n#pragma once\n\n");
+  if (!file.services.empty()) out.PrintRaw("#include <gmock/gmock.h>\n\n");
+  out.PrintRaw("#include \"" + file.stem + ".mqttrpc.h\"\n");
+  if (file.services.empty()) {
+    out.PrintRaw("\n// The .proto declares no service.\n");
+    return;
+  }
+  if (!file.name_space.empty()) out.PrintRaw("\nnamespace " + file.name_space + " {\n");
+  for (const ServiceModel& service : file.services) PrintMockClass(service, out);
+  if (!file.name_space.empty()) out.PrintRaw("\n}  // namespace " + file.name_space + "\n");
+}
+
 void Write(const FileModel& file, const std::string& suffix, void (*print)(const FileModel&, gpb::io::Printer&),
            gpb::compiler::GeneratorContext& context) {
   std::string code;
@@ -102,18 +122,38 @@ void Write(const FileModel& file, const std::string& suffix, void (*print)(const
   gpb::io::Printer(output.get(), '$').PrintRaw(code);
 }
 
+struct Parameters {
+  bool mocks = false;
+};
+
+// Reads what --mqttrpc_opt says, "mocks=true"; returns what is wrong with it.
+std::string ReadParameters(const std::string& text, Parameters& parameters) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  gpb::compiler::ParseGeneratorParameter(text, &pairs);
+  for (const auto& [name, value] : pairs) {
+    if (name != "mocks") return "unknown parameter \"" + name + "\"; protoc-gen-mqttrpc takes mocks=true";
+    if (value != "true" && value != "false") {
+      return "parameter mocks is \"" + value + "\"; it must be true or false: --mqttrpc_opt=mocks=true";
+    }
+    parameters.mocks = value == "true";
+  }
+  return "";
+}
+
 }  // namespace
 
 bool Generator::GenerateAll(const std::vector<const gpb::FileDescriptor*>& files, const std::string& parameter,
                             gpb::compiler::GeneratorContext* context, std::string* error) const {
-  if (!parameter.empty()) {
-    *error = "unknown parameter \"" + parameter + "\"; protoc-gen-mqttrpc takes none";
-    return false;
-  }
+  Parameters parameters;
+  *error = ReadParameters(parameter, parameters);
+  if (!error->empty()) return false;
   Diagnostics diagnostics;
   std::vector<FileModel> models;
   models.reserve(files.size());
   for (const gpb::FileDescriptor* file : files) models.push_back(BuildModel(*file, diagnostics));
+  if (parameters.mocks) {
+    for (const FileModel& model : models) CheckMocks(model, diagnostics);
+  }
   if (!diagnostics.empty()) {
     *error = diagnostics.Text();
     return false;
@@ -121,6 +161,7 @@ bool Generator::GenerateAll(const std::vector<const gpb::FileDescriptor*>& files
   for (const FileModel& model : models) {
     Write(model, ".mqttrpc.h", PrintHeader, *context);
     Write(model, ".mqttrpc.cc", PrintSource, *context);
+    if (parameters.mocks) Write(model, ".mqttrpc.mock.h", PrintMocks, *context);
   }
   return true;
 }

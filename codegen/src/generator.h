@@ -1,4 +1,5 @@
-// The plugin: x.proto in, x.mqttrpc.h and x.mqttrpc.cc out.
+// The plugin: x.proto in, x.mqttrpc.h and x.mqttrpc.cc out, and x.mqttrpc.mock.h
+// with the parameter mocks=true.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,7 @@ namespace mqttrpc::codegen {
 
 class Generator final : public google::protobuf::compiler::CodeGenerator {
  public:
-  // Writes both files for every .proto, also for one without services: build
+  // Writes all files for every .proto, also for one without services: build
   // rules name them before anyone has read it. All files' errors are reported at once.
   bool GenerateAll(const std::vector<const google::protobuf::FileDescriptor*>& files, const std::string& parameter,
                    google::protobuf::compiler::GeneratorContext* context, std::string* error) const override;

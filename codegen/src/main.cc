@@ -19,8 +19,11 @@ together with the x.pb.h and x.pb.cc of --cpp_out:
     --plugin=protoc-gen-mqttrpc=PREFIX/bin/protoc-gen-mqttrpc protos/x.proto
 
 PREFIX/include holds mqttrpc/options.proto, for files that import it. --plugin
-is not needed if protoc-gen-mqttrpc is on the PATH. --mqttrpc_out takes no
-parameters. In CMake, use mqttrpc_generate() of the mqttrpc package instead.
+is not needed if protoc-gen-mqttrpc is on the PATH. In CMake, use
+mqttrpc_generate() of the mqttrpc package instead.
+
+  --mqttrpc_opt=mocks=true  also write x.mqttrpc.mock.h: for tests, a gMock class
+                            of each service
 
   --help     print this
   --version  print the version

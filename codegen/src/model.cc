@@ -1,5 +1,6 @@
 #include "model.h"
 
+#include <algorithm>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -22,18 +23,6 @@ void CheckNameLength(const gpb::FileDescriptor& file, SourcePath path, int name_
                          " bytes; as a topic level it may have " + std::to_string(kMaximumNameBytes));
 }
 
-void CheckUnary(const gpb::MethodDescriptor& method, Diagnostics& diagnostics) {
-  const auto report = [&](int field, const char* what) {
-    SourcePath path = PathOf(method);
-    path.push_back(field);
-    diagnostics.Report(
-        *method.file(), std::move(path),
-        "method " + std::string(method.name()) + ": " + what + " streaming is not supported; use single messages");
-  };
-  if (method.client_streaming()) report(gpb::MethodDescriptorProto::kClientStreamingFieldNumber, "client");
-  if (method.server_streaming()) report(gpb::MethodDescriptorProto::kServerStreamingFieldNumber, "server");
-}
-
 // Generated code shares its namespace with the file's own things; these cannot
 // live together with what it refers to.
 void CheckPackage(const gpb::FileDescriptor& file, Diagnostics& diagnostics) {
@@ -54,14 +43,48 @@ void CheckPackage(const gpb::FileDescriptor& file, Diagnostics& diagnostics) {
   }
 }
 
+MethodKind KindOf(const gpb::MethodDescriptor& method) {
+  if (method.client_streaming()) {
+    return method.server_streaming() ? MethodKind::kBidiStreaming : MethodKind::kClientStreaming;
+  }
+  return method.server_streaming() ? MethodKind::kServerStreaming : MethodKind::kUnary;
+}
+
+// What both handlers take and what the plain one returns.
+void AddHandler(MethodKind kind, Variables& v) {
+  const std::string status = v.at("absl") + "Status";
+  const std::string status_or_reply = v.at("absl") + "StatusOr<" + v.at("reply") + ">";
+  const bool one_reply = kind == MethodKind::kUnary || kind == MethodKind::kClientStreaming;
+  v["result"] = one_reply ? status_or_reply : status;
+  v["parameters"] = v.at("rt") + "ServerContext& context";
+  v["types"] = v.at("rt") + "ServerContext&";
+  const auto add = [&v](const std::string& type, const std::string& name) {
+    v["parameters"] += ", " + type + "& " + name;
+    v["types"] += ", " + type + "&";
+  };
+  if (kind == MethodKind::kUnary || kind == MethodKind::kServerStreaming) add("const " + v.at("request"), "request");
+  switch (kind) {
+    case MethodKind::kUnary: break;
+    case MethodKind::kServerStreaming: add(v.at("rt") + "ServerWriter<" + v.at("reply") + ">", "writer"); break;
+    case MethodKind::kClientStreaming: add(v.at("rt") + "ServerReader<" + v.at("request") + ">", "reader"); break;
+    case MethodKind::kBidiStreaming:
+      add(v.at("rt") + "ServerReaderWriter<" + v.at("request") + ", " + v.at("reply") + ">", "stream");
+      break;
+  }
+}
+
+bool IsUnary(const MethodModel& method) { return method.kind == MethodKind::kUnary; }
+
 MethodModel BuildMethod(const gpb::MethodDescriptor& method, const Names& names, const Variables& service,
                         std::int64_t service_timeout_ms, Diagnostics& diagnostics) {
-  CheckUnary(method, diagnostics);
   CheckNameLength(*method.file(), PathOf(method), gpb::MethodDescriptorProto::kNameFieldNumber, "the method's name",
                   std::string(method.name()), diagnostics);
   const MethodNames& named = names.Of(*method.service()).methods[method.index()];
   MethodModel model;
   model.descriptor = &method;
+  model.kind = KindOf(method);
+  // A service's timeout is for calls that are over soon: streams have none but their own.
+  if (model.kind != MethodKind::kUnary) service_timeout_ms = 0;
   model.settings = ReadMethodSettings(method, service_timeout_ms, diagnostics);
   model.variables = service;
   model.variables["name"] = named.plain;
@@ -70,6 +93,7 @@ MethodModel BuildMethod(const gpb::MethodDescriptor& method, const Names& names,
   model.variables["index"] = std::to_string(method.index());
   model.variables["request"] = names.Class(*method.input_type(), *method.service());
   model.variables["reply"] = names.Class(*method.output_type(), *method.service());
+  AddHandler(model.kind, model.variables);
   return model;
 }
 
@@ -83,6 +107,7 @@ ServiceModel BuildService(const gpb::ServiceDescriptor& service, const Names& na
   model.variables = file;
   model.variables["stub"] = names.Of(service).stub;
   model.variables["service"] = names.Of(service).service;
+  model.variables["mock"] = names.Of(service).mock;
   model.variables["full_name"] = std::string(service.full_name());
   const std::int64_t timeout_ms = ReadServiceTimeout(service, diagnostics);
   for (int i = 0; i < service.method_count(); ++i) {
@@ -116,6 +141,22 @@ std::vector<std::string> MessageHeaders(const gpb::FileDescriptor& file) {
 }
 
 }  // namespace
+
+bool HasUnary(const ServiceModel& service) {
+  return std::any_of(service.methods.begin(), service.methods.end(), IsUnary);
+}
+
+bool HasStreams(const ServiceModel& service) {
+  return !std::all_of(service.methods.begin(), service.methods.end(), IsUnary);
+}
+
+void CheckMocks(const FileModel& file, Diagnostics& diagnostics) {
+  // gMock's macros say std::, not ::std::.
+  if (file.services.empty() || file.variables.at("std") == "std::") return;
+  diagnostics.Report(*file.descriptor, {gpb::FileDescriptorProto::kPackageFieldNumber},
+                     "no mocks of these services: a package or a message hides namespace std, which gMock refers to; "
+                     "rename it or leave out mocks=true");
+}
 
 FileModel BuildModel(const gpb::FileDescriptor& file, Diagnostics& diagnostics) {
   const Names names(file);

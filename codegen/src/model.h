@@ -16,17 +16,23 @@ namespace mqttrpc::codegen {
 // What the printers' `$name$` stand for.
 using Variables = std::map<std::string, std::string>;
 
+// Which side sends one message, and which any number of them.
+enum class MethodKind { kUnary, kServerStreaming, kClientStreaming, kBidiStreaming };
+
 struct MethodModel {
   const gpb::MethodDescriptor* descriptor = nullptr;
+  MethodKind kind = MethodKind::kUnary;
   MethodSettings settings;
-  Variables variables;  // name coroutine wire_name index request reply, and the service's.
+  // name coroutine wire_name index request reply, the handlers' result, parameters
+  // and types (the parameters without names), and the service's.
+  Variables variables;
 };
 
 struct ServiceModel {
   const gpb::ServiceDescriptor* descriptor = nullptr;
   std::string share_group;
   std::vector<MethodModel> methods;
-  Variables variables;  // stub service full_name, and the file's.
+  Variables variables;  // stub service mock full_name, and the file's.
 };
 
 struct FileModel {
@@ -38,8 +44,14 @@ struct FileModel {
   Variables variables;  // rt absl asio std: namespaces with their `::`.
 };
 
+bool HasUnary(const ServiceModel& service);
+bool HasStreams(const ServiceModel& service);
+
 // Reports whatever keeps `file` from being generated; the model is usable only
 // if that is nothing.
 FileModel BuildModel(const gpb::FileDescriptor& file, Diagnostics& diagnostics);
+
+// The same for what keeps only the file's mocks from being generated.
+void CheckMocks(const FileModel& file, Diagnostics& diagnostics);
 
 }  // namespace mqttrpc::codegen

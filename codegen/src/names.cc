@@ -171,11 +171,11 @@ void CollectMessage(const gpb::Descriptor& message, const std::string& scope, st
 // Members of the generated classes and of their base, and the parameters and
 // variables of their functions: nearer than a message's class.
 constexpr std::string_view kMembers[] = {"Info", "info", "Serve", "Token", "channel_", "target_"};
-constexpr std::string_view kLocals[] = {"Service", "call",    "channel", "context", "method",
-                                        "options", "request", "target",  "token"};
+constexpr std::string_view kLocals[] = {"Service", "call",    "channel", "context", "method", "options",
+                                        "reader",  "request", "stream",  "target",  "token",  "writer"};
 
 bool IsMember(std::string_view name, const ServiceNames& service) {
-  return Contains(kMembers, name) || name == service.stub || name == service.service;
+  return Contains(kMembers, name) || name == service.stub || name == service.service || name == service.mock;
 }
 
 bool IsUsedIn(std::string_view name, const ServiceNames& service) {
@@ -187,6 +187,28 @@ bool IsUsedIn(std::string_view name, const ServiceNames& service) {
 std::string Free(std::string name, const std::set<std::string>& taken) {
   while (taken.count(name) != 0) name += '_';
   return name;
+}
+
+// Those of `service`, whose classes `names` has already.
+void NameMethods(const gpb::ServiceDescriptor& service, ServiceNames& names) {
+  // One name for a method everywhere, so it avoids the members of all classes.
+  std::set<std::string> taken(std::begin(kMembers), std::end(kMembers));
+  taken.insert({names.stub, names.service, names.mock});
+  names.methods.resize(service.method_count());
+  // First those that need no change, so that none of them changes for another's sake.
+  for (const bool changes : {false, true}) {
+    for (int i = 0; i < service.method_count(); ++i) {
+      const std::string declared(service.method(i)->name());
+      std::string name = ResolveMacro(ResolveKeyword(declared));
+      if ((name != declared || IsMember(declared, names)) != changes) continue;
+      names.methods[i].plain = Free(std::move(name), taken);
+      taken.insert(names.methods[i].plain);
+    }
+  }
+  for (MethodNames& method : names.methods) {
+    method.coroutine = Free("Co" + method.plain, taken);
+    taken.insert(method.coroutine);
+  }
 }
 
 }  // namespace
@@ -208,11 +230,21 @@ Names::Names(const gpb::FileDescriptor& file) : name_space_(Namespace(std::strin
   std::set<const gpb::FileDescriptor*> seen;
   CollectDeclared(file, seen);
   for (int i = 0; i < file.service_count(); ++i) {
-    ServiceNames names = NameService(*file.service(i));
-    declared_.insert(Join(name_space_, names.stub));
-    declared_.insert(Join(name_space_, names.service));
+    ServiceNames names;
+    names.stub = TakeClass(std::string(file.service(i)->name()) + "Stub");
+    names.service = TakeClass(std::string(file.service(i)->name()) + "Service");
     services_.push_back(std::move(names));
   }
+  // Behind all others, so that none of them changes for a mock's sake.
+  for (int i = 0; i < file.service_count(); ++i) {
+    services_[i].mock = TakeClass("Mock" + std::string(file.service(i)->name()) + "Service");
+  }
+  for (int i = 0; i < file.service_count(); ++i) NameMethods(*file.service(i), services_[i]);
+}
+
+std::string Names::TakeClass(std::string name) {
+  while (!declared_.insert(Join(name_space_, name)).second) name += '_';
+  return name;
 }
 
 void Names::CollectDeclared(const gpb::FileDescriptor& file, std::set<const gpb::FileDescriptor*>& seen) {
@@ -241,36 +273,6 @@ void Names::CollectDeclared(const gpb::FileDescriptor& file, std::set<const gpb:
     }
   }
   for (int i = 0; i < file.dependency_count(); ++i) CollectDeclared(*file.dependency(i), seen);
-}
-
-ServiceNames Names::NameService(const gpb::ServiceDescriptor& service) const {
-  const auto free_class = [this](std::string name) {
-    while (declared_.count(Join(name_space_, name)) != 0) name += '_';
-    return name;
-  };
-  ServiceNames names;
-  names.stub = free_class(std::string(service.name()) + "Stub");
-  names.service = free_class(std::string(service.name()) + "Service");
-
-  // One name for a method everywhere, so it avoids the members of both classes.
-  std::set<std::string> taken(std::begin(kMembers), std::end(kMembers));
-  taken.insert({names.stub, names.service});
-  names.methods.resize(service.method_count());
-  // First those that need no change, so that none of them changes for another's sake.
-  for (const bool changes : {false, true}) {
-    for (int i = 0; i < service.method_count(); ++i) {
-      const std::string declared(service.method(i)->name());
-      std::string name = ResolveMacro(ResolveKeyword(declared));
-      if ((name != declared || IsMember(declared, names)) != changes) continue;
-      names.methods[i].plain = Free(std::move(name), taken);
-      taken.insert(names.methods[i].plain);
-    }
-  }
-  for (MethodNames& method : names.methods) {
-    method.coroutine = Free("Co" + method.plain, taken);
-    taken.insert(method.coroutine);
-  }
-  return names;
 }
 
 std::string Names::Class(const gpb::Descriptor& message, const gpb::ServiceDescriptor& service) const {

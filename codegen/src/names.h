@@ -20,6 +20,7 @@ struct MethodNames {
 struct ServiceNames {
   std::string stub;
   std::string service;
+  std::string mock;
   std::vector<MethodNames> methods;
 };
 
@@ -44,7 +45,8 @@ class Names {
 
  private:
   void CollectDeclared(const gpb::FileDescriptor& file, std::set<const gpb::FileDescriptor*>& seen);
-  ServiceNames NameService(const gpb::ServiceDescriptor& service) const;
+  // `name`, or what it becomes where that is taken; taken from now on.
+  std::string TakeClass(std::string name);
   bool IsHidden(std::string_view name) const;
 
   std::string name_space_;

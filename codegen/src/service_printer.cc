@@ -19,9 +19,20 @@ void PrintHandlers(const MethodModel& method, gpb::io::Printer& out) {
   Variables variables = method.variables;
   variables["comment"] = DetachedCommentsOf(*method.descriptor, "  ") + CommentOf(*method.descriptor, "  ");
   out.Print(variables, R"(
-$comment$  virtual $absl$StatusOr<$reply$> $name$($rt$ServerContext& context, const $request$& request);
-  virtual $asio$awaitable<$absl$StatusOr<$reply$>> $coroutine$($rt$ServerContext& context, const $request$& request);
+$comment$  virtual $result$ $name$($parameters$);
+  virtual $asio$awaitable<$result$> $coroutine$($parameters$);
 )");
+}
+
+// Of mqttrpc::MethodKind; null for its default.
+const char* Enumerator(MethodKind kind) {
+  switch (kind) {
+    case MethodKind::kUnary: break;
+    case MethodKind::kServerStreaming: return "kServerStreaming";
+    case MethodKind::kClientStreaming: return "kClientStreaming";
+    case MethodKind::kBidiStreaming: return "kBidiStreaming";
+  }
+  return nullptr;
 }
 
 void PrintMethodInfo(const MethodModel& method, gpb::io::Printer& out) {
@@ -34,6 +45,7 @@ void PrintMethodInfo(const MethodModel& method, gpb::io::Printer& out) {
   if (method.settings.idempotency != "kUnknown") {
     line += ", .idempotency = " + v.at("rt") + "Idempotency::" + method.settings.idempotency;
   }
+  if (const char* kind = Enumerator(method.kind)) line += ", .kind = " + v.at("rt") + "MethodKind::" + kind;
   out.PrintRaw(line + "},\n");
 }
 
@@ -81,6 +93,25 @@ void $service$::Serve($std$size_t method, $rt$ServerCall call) {
 )");
 }
 
+const char* HowToServe(const ServiceModel& service) {
+  if (service.methods.empty()) return "// Derive from it and add it to an mqttrpc::Server.\n";
+  if (!HasStreams(service)) {
+    return R"(// Derive from it, override one of each two functions, and add it to an
+// mqttrpc::Server. The first answers at once; the other, a coroutine, may wait;
+// both may use `context` and `request` until they end. A method with neither
+// answers kUnimplemented.
+)";
+  }
+  return R"(// Derive from it, override one of each two functions, and add it to an
+// mqttrpc::Server. The first does not wait; the other, a coroutine, may; both may
+// use their arguments until they end. A method with neither answers kUnimplemented.
+//
+// What a method with a reader or a writer returns is how its stream ends. The first
+// of its functions may block in Read() and Write() (mqttrpc::kBlocking) only where
+// ServerOptions::handler_executor has threads for it.
+)";
+}
+
 }  // namespace
 
 void PrintServiceClass(const ServiceModel& service, gpb::io::Printer& out) {
@@ -90,13 +121,7 @@ void PrintServiceClass(const ServiceModel& service, gpb::io::Printer& out) {
   out.Print(variables, R"(
 $comment$// Serves $full_name$.
 )");
-  out.PrintRaw(service.methods.empty() ? R"(// Derive from it and add it to an mqttrpc::Server.
-)"
-                                       : R"(// Derive from it, override one of each two functions, and add it to an
-// mqttrpc::Server. The first answers at once; the other, a coroutine, may wait;
-// both may use `context` and `request` until they end. A method with neither
-// answers kUnimplemented.
-)");
+  out.PrintRaw(HowToServe(service));
   out.Print(variables, R"(class $service$ : public $rt$Service {
  public:
   // Names and options as the .proto has them.
@@ -115,11 +140,11 @@ void PrintServiceSource(const ServiceModel& service, gpb::io::Printer& out) {
   PrintServe(service, out);
   for (const MethodModel& method : service.methods) {
     out.Print(method.variables, R"(
-$absl$StatusOr<$reply$> $service$::$name$($rt$ServerContext&, const $request$&) {
+$result$ $service$::$name$($types$) {
   return $rt$UnimplementedMethod(Info(), $index$);
 }
 
-$asio$awaitable<$absl$StatusOr<$reply$>> $service$::$coroutine$($rt$ServerContext&, const $request$&) {
+$asio$awaitable<$result$> $service$::$coroutine$($types$) {
   return {};  // Not overridden.
 }
 )");

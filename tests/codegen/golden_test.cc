@@ -42,10 +42,16 @@ class GoldenTest : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(GoldenTest, GeneratesTheExpectedCode) {
   const ScratchFolder scratch;
-  const ProtocResult result = RunPlugin(kTests, {"golden/" + GetParam() + ".proto"}, scratch.path());
+  std::vector<const char*> suffixes = {".mqttrpc.h", ".mqttrpc.cc"};
+  std::vector<std::string> arguments;
+  if (GetParam() != "shadow") {  // Which hides std, so gMock cannot have it.
+    suffixes.push_back(".mqttrpc.mock.h");
+    arguments.emplace_back("--mqttrpc_opt=mocks=true");
+  }
+  const ProtocResult result = RunPlugin(kTests, {"golden/" + GetParam() + ".proto"}, scratch.path(), arguments);
   ASSERT_EQ(result.exit_status, 0) << result.output;
   EXPECT_EQ(result.output, "");
-  for (const char* suffix : {".mqttrpc.h", ".mqttrpc.cc"}) {
+  for (const char* suffix : suffixes) {
     const std::string file = "golden/" + GetParam() + suffix;
     const std::string actual = ReadFile(scratch.path() / file);
     if (std::getenv("MQTTRPC_UPDATE_GOLDEN") != nullptr) {
@@ -60,6 +66,19 @@ TEST_P(GoldenTest, GeneratesTheExpectedCode) {
 
 INSTANTIATE_TEST_SUITE_P(, GoldenTest, ::testing::ValuesIn(GoldenProtos()),
                          [](const auto& test) { return test.param; });
+
+// What a program ships is the same with mocks and without.
+TEST(CodegenParametersTest, WritesMocksOnlyWhenAskedTo) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{}, std::vector<std::string>{"--mqttrpc_opt=mocks=false"}}) {
+    const ScratchFolder scratch;
+    const ProtocResult result = RunPlugin(kTests, {"golden/streams.proto"}, scratch.path(), arguments);
+    ASSERT_EQ(result.exit_status, 0) << result.output;
+    EXPECT_EQ(ReadFile(scratch.path() / "golden/streams.mqttrpc.h"), ReadFile(kTests / "golden/streams.mqttrpc.h"));
+    EXPECT_EQ(ReadFile(scratch.path() / "golden/streams.mqttrpc.cc"), ReadFile(kTests / "golden/streams.mqttrpc.cc"));
+    EXPECT_FALSE(std::filesystem::exists(scratch.path() / "golden/streams.mqttrpc.mock.h"));
+  }
+}
 
 }  // namespace
 }  // namespace mqttrpc::testing

@@ -35,6 +35,7 @@ const ::mqttrpc::ServiceInfo& Foo2Service::Info() {
       {.name = "asio"},
       {.name = "mqttrpc"},
       {.name = "golden"},
+      {.name = "MockFoo2Service"},
   };
   static constexpr ::mqttrpc::ServiceInfo kInfo = {.name = "golden.names.Foo2", .methods = kMethods};
   return kInfo;
@@ -74,6 +75,8 @@ void Foo2Service::Serve(std::size_t method, ::mqttrpc::ServerCall call) {
     case 26: return ::mqttrpc::ServeMethod(*this, std::move(call), &Foo2Service::asio, &Foo2Service::Coasio);
     case 27: return ::mqttrpc::ServeMethod(*this, std::move(call), &Foo2Service::mqttrpc, &Foo2Service::Comqttrpc);
     case 28: return ::mqttrpc::ServeMethod(*this, std::move(call), &Foo2Service::golden, &Foo2Service::Cogolden);
+    case 29: return ::mqttrpc::ServeMethod(*this, std::move(call), &Foo2Service::MockFoo2Service_,
+                                           &Foo2Service::CoMockFoo2Service_);
   }
   call.Finish(::mqttrpc::UnimplementedMethod(Info(), method), nullptr);
 }
@@ -310,6 +313,14 @@ asio::awaitable<absl::StatusOr<Foo>> Foo2Service::Cogolden(::mqttrpc::ServerCont
   return {};  // Not overridden.
 }
 
+absl::StatusOr<Foo> Foo2Service::MockFoo2Service_(::mqttrpc::ServerContext&, const Foo&) {
+  return ::mqttrpc::UnimplementedMethod(Info(), 29);
+}
+
+asio::awaitable<absl::StatusOr<Foo>> Foo2Service::CoMockFoo2Service_(::mqttrpc::ServerContext&, const Foo&) {
+  return {};  // Not overridden.
+}
+
 const ::mqttrpc::ServiceInfo& LampService_::Info() {
   static constexpr ::mqttrpc::MethodInfo kMethods[] = {
       {.name = "Foo"},
@@ -354,6 +365,17 @@ const ::mqttrpc::ServiceInfo& unionService::Info() {
 const ::mqttrpc::ServiceInfo& unionService::info() const { return Info(); }
 
 void unionService::Serve(std::size_t method, ::mqttrpc::ServerCall call) {
+  call.Finish(::mqttrpc::UnimplementedMethod(Info(), method), nullptr);
+}
+
+const ::mqttrpc::ServiceInfo& MockLampService::Info() {
+  static constexpr ::mqttrpc::ServiceInfo kInfo = {.name = "golden.names.MockLamp", .methods = {}};
+  return kInfo;
+}
+
+const ::mqttrpc::ServiceInfo& MockLampService::info() const { return Info(); }
+
+void MockLampService::Serve(std::size_t method, ::mqttrpc::ServerCall call) {
   call.Finish(::mqttrpc::UnimplementedMethod(Info(), method), nullptr);
 }
 

@@ -129,6 +129,11 @@ class Foo2Service : public ::mqttrpc::Service {
 
   virtual absl::StatusOr<Foo> golden(::mqttrpc::ServerContext& context, const Foo& request);
   virtual asio::awaitable<absl::StatusOr<Foo>> Cogolden(::mqttrpc::ServerContext& context, const Foo& request);
+
+  // Of the class that mocks the service.
+  virtual absl::StatusOr<Foo> MockFoo2Service_(::mqttrpc::ServerContext& context, const Foo& request);
+  virtual asio::awaitable<absl::StatusOr<Foo>> CoMockFoo2Service_(::mqttrpc::ServerContext& context,
+                                                                  const Foo& request);
 };
 
 // Calls golden.names.Foo2.
@@ -366,6 +371,15 @@ class Foo2Stub final {
                                std::forward<Token>(token));
   }
 
+  // Of the class that mocks the service.
+  template <typename Token = ::mqttrpc::DefaultToken>
+  auto MockFoo2Service_(const Foo& request, ::mqttrpc::CallOptions options = ::mqttrpc::CallOptions(),
+                        Token&& token = Token()) const {
+    const ::mqttrpc::ServiceInfo& info = Foo2Service::Info();
+    return channel_->Call<Foo>(info, info.methods[29], target_, request, std::move(options),
+                               std::forward<Token>(token));
+  }
+
  private:
   ::mqttrpc::Channel* channel_;
   std::string target_;
@@ -465,6 +479,35 @@ class unionStub final {
   // `target` is an instance's id, or mqttrpc::kAnyInstance for any member of the
   // pool. `channel` must outlive the stub.
   unionStub(::mqttrpc::Channel& channel, std::string_view target) : channel_(&channel), target_(target) {}
+
+ private:
+  [[maybe_unused]] ::mqttrpc::Channel* channel_;
+  [[maybe_unused]] std::string target_;
+};
+
+// Its service is called as the first Lamp's mock would be, which gives way.
+//
+// Serves golden.names.MockLamp.
+// Derive from it and add it to an mqttrpc::Server.
+class MockLampService : public ::mqttrpc::Service {
+ public:
+  // Names and options as the .proto has them.
+  static const ::mqttrpc::ServiceInfo& Info();
+
+  const ::mqttrpc::ServiceInfo& info() const final;
+  void Serve(std::size_t method, ::mqttrpc::ServerCall call) final;
+};
+
+// Its service is called as the first Lamp's mock would be, which gives way.
+//
+// Calls golden.names.MockLamp.
+// Every function takes a completion token, and is awaited without one. Its
+// result is an absl::StatusOr of the reply.
+class MockLampStub final {
+ public:
+  // `target` is an instance's id, or mqttrpc::kAnyInstance for any member of the
+  // pool. `channel` must outlive the stub.
+  MockLampStub(::mqttrpc::Channel& channel, std::string_view target) : channel_(&channel), target_(target) {}
 
  private:
   [[maybe_unused]] ::mqttrpc::Channel* channel_;

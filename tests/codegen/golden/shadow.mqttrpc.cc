@@ -8,6 +8,9 @@ const ::mqttrpc::ServiceInfo& ShadowService::Info() {
   static constexpr ::mqttrpc::MethodInfo kMethods[] = {
       {.name = "Move"},
       {.name = "Part"},
+      {.name = "Follow", .kind = ::mqttrpc::MethodKind::kBidiStreaming},
+      {.name = "Gather", .kind = ::mqttrpc::MethodKind::kClientStreaming},
+      {.name = "Scatter", .kind = ::mqttrpc::MethodKind::kServerStreaming},
   };
   static constexpr ::mqttrpc::ServiceInfo kInfo = {.name = "golden.mqttrpc.std.Shadow", .methods = kMethods};
   return kInfo;
@@ -19,6 +22,9 @@ void ShadowService::Serve(::std::size_t method, ::mqttrpc::ServerCall call) {
   switch (method) {
     case 0: return ::mqttrpc::ServeMethod(*this, ::std::move(call), &ShadowService::Move, &ShadowService::CoMove);
     case 1: return ::mqttrpc::ServeMethod(*this, ::std::move(call), &ShadowService::Part, &ShadowService::CoPart);
+    case 2: return ::mqttrpc::ServeMethod(*this, ::std::move(call), &ShadowService::Follow, &ShadowService::CoFollow);
+    case 3: return ::mqttrpc::ServeMethod(*this, ::std::move(call), &ShadowService::Gather, &ShadowService::CoGather);
+    case 4: return ::mqttrpc::ServeMethod(*this, ::std::move(call), &ShadowService::Scatter, &ShadowService::CoScatter);
   }
   call.Finish(::mqttrpc::UnimplementedMethod(Info(), method), nullptr);
 }
@@ -37,6 +43,34 @@ void ShadowService::Serve(::std::size_t method, ::mqttrpc::ServerCall call) {
 
 ::asio::awaitable<::absl::StatusOr<google>> ShadowService::CoPart(::mqttrpc::ServerContext&,
                                                                   const ::golden::parts::Part&) {
+  return {};  // Not overridden.
+}
+
+::absl::Status ShadowService::Follow(::mqttrpc::ServerContext&, ::mqttrpc::ServerReaderWriter<absl, testing>&) {
+  return ::mqttrpc::UnimplementedMethod(Info(), 2);
+}
+
+::asio::awaitable<::absl::Status> ShadowService::CoFollow(::mqttrpc::ServerContext&,
+                                                          ::mqttrpc::ServerReaderWriter<absl, testing>&) {
+  return {};  // Not overridden.
+}
+
+::absl::StatusOr<google> ShadowService::Gather(::mqttrpc::ServerContext&, ::mqttrpc::ServerReader<asio>&) {
+  return ::mqttrpc::UnimplementedMethod(Info(), 3);
+}
+
+::asio::awaitable<::absl::StatusOr<google>> ShadowService::CoGather(::mqttrpc::ServerContext&,
+                                                                    ::mqttrpc::ServerReader<asio>&) {
+  return {};  // Not overridden.
+}
+
+::absl::Status ShadowService::Scatter(::mqttrpc::ServerContext&, const golden&,
+                                      ::mqttrpc::ServerWriter<::golden::parts::Part>&) {
+  return ::mqttrpc::UnimplementedMethod(Info(), 4);
+}
+
+::asio::awaitable<::absl::Status> ShadowService::CoScatter(::mqttrpc::ServerContext&, const golden&,
+                                                           ::mqttrpc::ServerWriter<::golden::parts::Part>&) {
   return {};  // Not overridden.
 }
 

@@ -20,6 +20,7 @@
 
 #include "mqttrpc/rpc/channel.h"
 #include "mqttrpc/rpc/service.h"
+#include "mqttrpc/rpc/stream.h"
 
 #include "golden/shadow.pb.h"
 #include "golden/parts.pb.h"
@@ -28,9 +29,12 @@ namespace golden::mqttrpc::std {
 
 // Serves golden.mqttrpc.std.Shadow.
 // Derive from it, override one of each two functions, and add it to an
-// mqttrpc::Server. The first answers at once; the other, a coroutine, may wait;
-// both may use `context` and `request` until they end. A method with neither
-// answers kUnimplemented.
+// mqttrpc::Server. The first does not wait; the other, a coroutine, may; both may
+// use their arguments until they end. A method with neither answers kUnimplemented.
+//
+// What a method with a reader or a writer returns is how its stream ends. The first
+// of its functions may block in Read() and Write() (mqttrpc::kBlocking) only where
+// ServerOptions::handler_executor has threads for it.
 class ShadowService : public ::mqttrpc::Service {
  public:
   // Names and options as the .proto has them.
@@ -45,11 +49,27 @@ class ShadowService : public ::mqttrpc::Service {
   virtual ::absl::StatusOr<google> Part(::mqttrpc::ServerContext& context, const ::golden::parts::Part& request);
   virtual ::asio::awaitable<::absl::StatusOr<google>> CoPart(::mqttrpc::ServerContext& context,
                                                              const ::golden::parts::Part& request);
+
+  virtual ::absl::Status Follow(::mqttrpc::ServerContext& context,
+                                ::mqttrpc::ServerReaderWriter<absl, testing>& stream);
+  virtual ::asio::awaitable<::absl::Status> CoFollow(::mqttrpc::ServerContext& context,
+                                                     ::mqttrpc::ServerReaderWriter<absl, testing>& stream);
+
+  virtual ::absl::StatusOr<google> Gather(::mqttrpc::ServerContext& context, ::mqttrpc::ServerReader<asio>& reader);
+  virtual ::asio::awaitable<::absl::StatusOr<google>> CoGather(::mqttrpc::ServerContext& context,
+                                                               ::mqttrpc::ServerReader<asio>& reader);
+
+  virtual ::absl::Status Scatter(::mqttrpc::ServerContext& context, const golden& request,
+                                 ::mqttrpc::ServerWriter<::golden::parts::Part>& writer);
+  virtual ::asio::awaitable<::absl::Status> CoScatter(::mqttrpc::ServerContext& context, const golden& request,
+                                                      ::mqttrpc::ServerWriter<::golden::parts::Part>& writer);
 };
 
 // Calls golden.mqttrpc.std.Shadow.
-// Every function takes a completion token, and is awaited without one. Its
-// result is an absl::StatusOr of the reply.
+// Functions that return `auto` take a completion token, and are awaited without
+// one; their result is an absl::StatusOr of the reply. The others open a stream and
+// return what reads and writes it: see mqttrpc/rpc/stream.h. Hold it until Finish()
+// has said how the call ended.
 class ShadowStub final {
  public:
   // `target` is an instance's id, or mqttrpc::kAnyInstance for any member of the
@@ -70,6 +90,24 @@ class ShadowStub final {
     const ::mqttrpc::ServiceInfo& info = ShadowService::Info();
     return channel_->Call<google>(info, info.methods[1], target_, request, ::std::move(options),
                                   ::std::forward<Token>(token));
+  }
+
+  [[nodiscard]] ::mqttrpc::ClientReaderWriter<absl, testing> Follow(
+      ::mqttrpc::CallOptions options = ::mqttrpc::CallOptions()) const {
+    const ::mqttrpc::ServiceInfo& info = ShadowService::Info();
+    return channel_->OpenReaderWriter<absl, testing>(info, info.methods[2], target_, ::std::move(options));
+  }
+
+  [[nodiscard]] ::mqttrpc::ClientWriter<asio, google> Gather(
+      ::mqttrpc::CallOptions options = ::mqttrpc::CallOptions()) const {
+    const ::mqttrpc::ServiceInfo& info = ShadowService::Info();
+    return channel_->OpenWriter<asio, google>(info, info.methods[3], target_, ::std::move(options));
+  }
+
+  [[nodiscard]] ::mqttrpc::ClientReader<::golden::parts::Part> Scatter(
+      const golden& request, ::mqttrpc::CallOptions options = ::mqttrpc::CallOptions()) const {
+    const ::mqttrpc::ServiceInfo& info = ShadowService::Info();
+    return channel_->OpenReader<::golden::parts::Part>(info, info.methods[4], target_, request, ::std::move(options));
   }
 
  private:
