@@ -85,7 +85,7 @@ void CallTable::Connected(bool session_present, std::size_t receive_maximum) {
 void CallTable::SessionLost() {
   std::vector<std::shared_ptr<PendingCall>> again;
   for (const std::shared_ptr<PendingCall>& call : AllCalls()) {
-    if (call->phase != PendingCall::Phase::kSent) continue;
+    if (call->phase != PendingCall::Phase::kSent || call->resumes()) continue;
     if (call->unacknowledged) {
       call->unacknowledged = false;
       shell_.AbandonSending(*call);  // The client would send it as a new message.
@@ -191,6 +191,12 @@ std::shared_ptr<PendingCall> CallTable::Find(std::string_view correlation_data) 
 
 void CallTable::Answered(PendingCall& call, absl::Status status) {
   if (call.phase != PendingCall::Phase::kDone) Finish(call, std::move(status));
+}
+
+void CallTable::GiveUp(PendingCall& call, const absl::Status& why) {
+  if (call.phase == PendingCall::Phase::kDone) return;
+  if (connected_) shell_.SendCancel(call);
+  Finish(call, WithOutcome(why, Outcome::kPerhaps));
 }
 
 void CallTable::TimeIs(mqtt::TimePoint now) {

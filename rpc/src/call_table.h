@@ -34,6 +34,8 @@ struct PendingCall : ListNode, mqtt::DeadlineQueue::Entry, std::enable_shared_fr
   bool one_way() const { return options.one_way; }
   bool repeatable() const { return method->idempotency != Idempotency::kUnknown; }
   std::string_view correlation_data() const { return {id.data(), id.size()}; }
+  // It is not lost with the broker's session: both sides know how to go on.
+  virtual bool resumes() const { return false; }
   std::string Name() const;  // "acme.Lamp/On at lamp-42", for messages.
 
   // Set by its maker.
@@ -92,10 +94,15 @@ class CallTable {
   std::shared_ptr<PendingCall> Find(std::string_view correlation_data) const;
   void Answered(PendingCall& call, absl::Status status);
 
+  // The other side is gone, or breaks the protocol; it is told to stop.
+  void GiveUp(PendingCall& call, const absl::Status& why);
+
   mqtt::TimePoint Next() const { return deadlines_.Next(); }
   void TimeIs(mqtt::TimePoint now);
 
   std::size_t size() const { return calls_.size(); }
+  bool connected() const { return connected_; }
+  std::vector<std::shared_ptr<PendingCall>> AllCalls() const;
 
  private:
   struct IdHash {
@@ -116,7 +123,6 @@ class CallTable {
   absl::Status SendingStatus(const PendingCall& call, const absl::Status& status) const;
   std::string WhyWaiting() const;
   Outcome OutcomeIfLost(const PendingCall& call) const;
-  std::vector<std::shared_ptr<PendingCall>> AllCalls() const;
 
   CallShell& shell_;
   const std::string broker_;

@@ -8,9 +8,11 @@
 #include <asio/post.hpp>
 
 #include "channel_impl.h"
+#include "channel_stream.h"
 #include "mqttrpc/mqtt/status.h"
 #include "names.h"
 #include "payload.h"
+#include "stream_limits.h"
 #include "text.h"
 
 namespace mqttrpc {
@@ -42,6 +44,16 @@ absl::Status Channel::Impl::CheckOptions() const {
   if (!options_.inbox.empty() && !IsId(options_.inbox)) {
     return absl::InvalidArgumentError(absl::StrCat("inbox ", Quoted(options_.inbox), " is not [A-Za-z0-9_.-]{1,64}"));
   }
+  if (absl::Status status = CheckLimits(options_.limits); !status.ok()) return status;
+  if (options_.fragment_above < 1024) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("fragment_above is ", options_.fragment_above, " bytes; at least 1,024 are needed"));
+  }
+  for (const milliseconds each : {options_.accept_timeout, options_.ping_interval}) {
+    if (each >= milliseconds(100) && each <= std::chrono::hours(1)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("accept_timeout or ping_interval is ", each.count(), " ms; 100 ms to 1 hour are allowed"));
+  }
   return absl::OkStatus();
 }
 
@@ -70,9 +82,11 @@ Channel::Impl::Turn::Turn(Impl& impl) : impl_(impl), lock_(impl.mutex_) { ++impl
 // The user's code runs when the state is consistent and the lock is free.
 Channel::Impl::Turn::~Turn() {
   if (--impl_.turns_ > 0) return;
-  if (impl_.ended_.empty()) return;
+  if (impl_.ended_.empty() && impl_.stepped_.empty()) return;
   std::vector<Ended> ended = std::exchange(impl_.ended_, std::exchange(impl_.spare_, {}));
+  std::vector<Stepped> stepped = std::exchange(impl_.stepped_, {});
   lock_.unlock();
+  for (auto& [done, yes] : stepped) done(yes);
   for (auto& [done, status] : ended) done(std::move(status));
   ended.clear();
   lock_.lock();
@@ -90,10 +104,17 @@ void Channel::Impl::ConnectionIs(const mqtt::ConnectionState& state) {
     response_topic_ = codec_.InboxTopic(caller_, inbox_);
     last_failure_.clear();
     const auto receive_maximum = state.connack_properties.Get(mqtt::property::kReceiveMaximum);
+    const auto packet = state.connack_properties.Get(mqtt::property::kMaximumPacketSize);
+    broker_maximum_packet_ = packet.has_value() ? *packet : SIZE_MAX;
+    flows_wait_for_inbox_ = !state.session_present;
     table_.Connected(state.session_present, receive_maximum.value_or(65'535));
+    pacer_.Connected(receive_maximum.value_or(65'535));
+    if (!flows_wait_for_inbox_) ResumeFlows(true);
   } else {
     if (!state.why.ok()) last_failure_ = std::string(state.why.message());
     const std::string_view otherwise = state.kind == Kind::kStopped ? "client is not started" : "connecting";
+    pacer_.Disconnected();
+    FlowsDisconnected();
     table_.Disconnected(last_failure_.empty() ? std::string(otherwise) : last_failure_);
   }
   ArmTimer();
@@ -113,6 +134,7 @@ void Channel::Impl::SubscribeInbox() {
         if (self == nullptr) return;
         const Turn turn(*self);
         if (self->client_ == nullptr) return;
+        if (result.ok() && std::exchange(self->flows_wait_for_inbox_, false)) self->ResumeFlows(false);
         self->table_.InboxSettled(result.status());
         self->ArmTimer();
       });
@@ -138,10 +160,16 @@ void Channel::Impl::Start(std::shared_ptr<ChannelCall> call, asio::cancellation_
 void Channel::Impl::Begin(const std::shared_ptr<ChannelCall>& call) {
   const Turn turn(*this);
   PendingCall* const before = std::exchange(starting_, call.get());
+  const Initiating initiating(*this);
   if (closing_) {
     Complete(*call, LocalStatus(absl::StatusCode::kCancelled, "channel is gone", Outcome::kNotExecuted));
   } else {
     call->id = NewId();
+    if (call->streams()) {
+      MakeFrames(*call, IsGroupTarget(call->target) ? "" : call->target);
+      if (!table_.connected()) call->frames->Disconnected(Now());
+      ScheduleFlow(*call->frames);
+    }
     table_.Begin(call, Now());
     ArmTimer();
   }
@@ -183,7 +211,20 @@ void Channel::Impl::Send(PendingCall& base) {
   head.content_type = call.options.content_type;
   head.attempt = call.attempt;
   head.metadata = &call.options.metadata;
-  std::string payload = call.repeatable() ? call.payload : std::move(call.payload);
+  std::string payload;
+  if (call.streams() || NeedsFragments(call, head)) {
+    payload = OpenFrames(call, head);
+  } else {
+    if (!call.one_way()) head.maximum_packet = options_.limits.frame_bytes;
+    if (!call.one_way() && call.timeout > 2 * options_.accept_timeout) {
+      head.accept = options_.accept_timeout;
+      head.idle = options_.ping_interval;
+      MakeFrames(call, "");
+      call.frames->Opened(Now(), options_.accept_timeout + kAcceptGrace);
+      ScheduleFlow(*call.frames);
+    }
+    payload = call.repeatable() ? call.payload : std::move(call.payload);
+  }
   mqtt::Message message = codec_.EncodeRequest(head, std::move(payload));
   if (call.attempt > 1) call.later_abandons.emplace_back();
   const auto held = std::static_pointer_cast<ChannelCall>(call.shared_from_this());
@@ -221,33 +262,63 @@ void Channel::Impl::Arrived(const mqtt::MessageView& message) {
   absl::StatusOr<ResponseIn> response = codec_.DecodeResponse(message);
   if (!response.ok()) return Debug("answer_dropped", ToStd(response.status().message()));
   const auto call = std::static_pointer_cast<ChannelCall>(table_.Find(response->correlation_data));
-  if (call == nullptr) return Debug("answer_dropped", "late, or of no call of ours");
-  if (!response->terminal) {
-    call->later_topic = std::string(response->later_topic);
-    return;
+  if (call == nullptr) return LateAnswer(*response);
+  if (response->frame.has_value() || !response->broken.ok()) {
+    FrameArrived(*call, *response, message.payload);
+  } else {
+    PlainAnswer(*call, *response, message.payload);
   }
-  if (CallInfo* info = call->options.info) {
-    info->instance = std::string(response->instance);
-    info->metadata = std::move(response->metadata);
+  ArmTimer();
+}
+
+void Channel::Impl::TakeInfo(ChannelCall& call, ResponseIn& response) {
+  CallInfo* info = call.streams() ? &call.info : call.options.info;
+  if (info == nullptr) return;
+  info->instance = std::string(response.instance);
+  if (info->metadata.empty()) {
+    info->metadata = std::move(response.metadata);
+  } else {
+    for (const auto& [key, value] : response.metadata) info->metadata.Add(key, value);
   }
-  // A responder does not choose which parser reads it.
-  const bool our_type = response->content_type == call->options.content_type;
+}
+
+void Channel::Impl::PlainAnswer(ChannelCall& call, ResponseIn& response, std::string_view payload) {
+  TakeInfo(call, response);
   absl::Status status;
-  if (response->status.code != 0) {
-    status = FromWire(response->status, our_type ? message.payload : "", response->content_type);
-  } else if (!our_type) {
+  if (response.status.code == 0 && call.reply == nullptr) {
     status = LocalStatus(absl::StatusCode::kInternal,
-                         absl::StrCat("answer of ", call->Name(), ": Content Type is not the request's"),
-                         Outcome::kExecuted);
-  } else if (status = ReadPayload(message.payload, response->content_type, *call->reply); !status.ok()) {
-    status = LocalStatus(absl::StatusCode::kInternal, absl::StrCat("answer of ", call->Name(), ": ", status.message()),
-                         Outcome::kExecuted);
+                         absl::StrCat("answer of ", call.Name(), ": a plain reply to a call whose replies stream"),
+                         Outcome::kPerhaps);
+  } else {
+    status = StatusOfAnswer(call, response, payload);
   }
-  table_.Answered(*call, std::move(status));
+  table_.Answered(call, std::move(status));
+}
+
+absl::Status Channel::Impl::StatusOfAnswer(ChannelCall& call, const ResponseIn& response, std::string_view payload) {
+  // A responder does not choose which parser reads it.
+  const bool our_type = response.content_type == call.options.content_type;
+  if (response.status.code != 0) return FromWire(response.status, our_type ? payload : "", response.content_type);
+  if (call.reply == nullptr) return absl::OkStatus();
+  if (!our_type) return BadReply(call, "Content Type is not the request's");
+  if (absl::Status status = ReadPayload(payload, response.content_type, *call.reply); !status.ok()) {
+    return BadReply(call, ToStd(status.message()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Channel::Impl::BadReply(const ChannelCall& call, std::string_view why) {
+  return LocalStatus(absl::StatusCode::kInternal, absl::StrCat("answer of ", call.Name(), ": ", ToAbsl(why)),
+                     Outcome::kExecuted);
 }
 
 void Channel::Impl::Complete(PendingCall& base, absl::Status status) {
   auto& call = static_cast<ChannelCall&>(base);
+  if (call.frames != nullptr) EndFrames(call);
+  if (call.streams()) {
+    call.ended = std::move(status);
+    return TellEnd(call);
+  }
   if (&call != starting_) {
     ended_.emplace_back(std::exchange(call.done, nullptr), std::move(status));
     return;
@@ -263,7 +334,7 @@ void Channel::Impl::EndLater(std::shared_ptr<ChannelCall> call, absl::Status sta
 }
 
 void Channel::Impl::ArmTimer() {
-  const mqtt::TimePoint next = table_.Next();
+  const mqtt::TimePoint next = std::min(table_.Next(), flows_.Next());
   if (next >= armed_ || timer_ == nullptr) return;
   armed_ = next;
   timer_->Arm(next, [weak = weak_from_this()] {
@@ -276,6 +347,7 @@ void Channel::Impl::TimerFired() {
   if (client_ == nullptr) return;
   armed_ = mqtt::kNever;
   table_.TimeIs(Now());
+  FlowsAreDue(Now());
   ArmTimer();
 }
 
@@ -297,13 +369,14 @@ Channel::~Channel() { impl_->Close(); }
 mqtt::Client& Channel::client() const { return impl_->client(); }
 
 Channel::PreparedCall Channel::Prepare(const ServiceInfo& service, const MethodInfo& method, std::string_view target,
-                                       const google::protobuf::Message& request, CallOptions options) const {
+                                       const google::protobuf::Message* request, CallOptions options) const {
   PreparedCall call;
   call.service = &service;
   call.method = &method;
   call.target = std::string(target);
   if (options.timeout.count() == 0) options.timeout = method.timeout;
-  if (options.timeout.count() == 0) options.timeout = impl_->options().default_timeout;
+  const bool unary = method.kind == MethodKind::kUnary;
+  if (options.timeout.count() == 0) options.timeout = unary ? impl_->options().default_timeout : kMaximumTimeout;
   call.status = impl_->options_status();
   if (call.status.ok() && !IsId(target)) {
     call.status = absl::InvalidArgumentError(absl::StrCat("target ", Quoted(target), " is not [A-Za-z0-9_.-]{1,64}"));
@@ -317,13 +390,17 @@ Channel::PreparedCall Channel::Prepare(const ServiceInfo& service, const MethodI
         absl::StrCat("timeout is ", options.timeout.count(), " ms; 1 ms to 30 days are allowed"));
   }
   if (call.status.ok()) call.status = options.metadata.Check();
-  if (call.status.ok()) call.status = WritePayload(request, options.content_type, call.payload);
+  if (call.status.ok() && options.one_way && !unary) {
+    call.status = absl::InvalidArgumentError("one_way is for unary calls");
+  }
+  if (call.status.ok() && request != nullptr) {
+    call.status = WritePayload(*request, options.content_type, call.payload);
+  }
   call.options = std::move(options);
   return call;
 }
 
-void Channel::StartCall(const std::shared_ptr<Impl>& impl, PreparedCall prepared, google::protobuf::Message& reply,
-                        absl::AnyInvocable<void(absl::Status)> done, asio::cancellation_slot slot) {
+std::shared_ptr<ChannelCall> Channel::Impl::NewCall(PreparedCall&& prepared) {
   auto call = std::make_shared<ChannelCall>();
   call->service = prepared.service;
   call->method = prepared.method;
@@ -331,10 +408,31 @@ void Channel::StartCall(const std::shared_ptr<Impl>& impl, PreparedCall prepared
   call->payload = std::move(prepared.payload);
   call->timeout = prepared.options.timeout;
   call->options = std::move(prepared.options);
+  return call;
+}
+
+void Channel::StartCall(const std::shared_ptr<Impl>& impl, PreparedCall prepared, google::protobuf::Message& reply,
+                        absl::AnyInvocable<void(absl::Status)> done, asio::cancellation_slot slot) {
+  absl::Status status = std::move(prepared.status);
+  auto call = Impl::NewCall(std::move(prepared));
   call->reply = &reply;
   call->done = std::move(done);
-  if (!prepared.status.ok()) return impl->EndLater(std::move(call), std::move(prepared.status));
+  if (!status.ok()) return impl->EndLater(std::move(call), std::move(status));
   impl->Start(std::move(call), slot);
+}
+
+std::shared_ptr<MessageStream> Channel::Open(PreparedCall prepared, std::shared_ptr<google::protobuf::Message> reply) {
+  absl::Status status = std::move(prepared.status);
+  auto call = Impl::NewCall(std::move(prepared));
+  call->reply = reply.get();
+  call->kept_reply = std::move(reply);
+  auto stream = std::make_shared<Stream>(impl_, call);
+  if (!status.ok()) {
+    call->ended = WithOutcome(std::move(status), Outcome::kNotExecuted);
+  } else {
+    impl_->Start(std::move(call), {});
+  }
+  return stream;
 }
 
 }  // namespace mqttrpc

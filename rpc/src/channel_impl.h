@@ -13,36 +13,26 @@
 #include <asio/cancellation_signal.hpp>
 
 #include "call_table.h"
+#include "channel_call.h"
+#include "frame_pacer.h"
 #include "mqttrpc/mqtt/client.h"
+#include "mqttrpc/mqtt/deadline_queue.h"
 #include "mqttrpc/rpc/channel.h"
 #include "rpc1.h"
 
 namespace mqttrpc {
 
-// A call with what its end needs.
-struct ChannelCall final : PendingCall {
-  ChannelCall() = default;
-
-  google::protobuf::Message* reply = nullptr;  // Lives in `done`.
-  absl::AnyInvocable<void(absl::Status)> done;
-  // One for each sending, since an abandoned one may end after the next began.
-  // Nearly always there is one only.
-  asio::cancellation_signal first_abandon;
-  std::list<asio::cancellation_signal> later_abandons;
-
-  asio::cancellation_signal& last_abandon() { return later_abandons.empty() ? first_abandon : later_abandons.back(); }
-};
-
 // Everything happens on the client's executor and under `mutex_`, which therefore
 // is free, except for Close(), which may come from another thread. Recursive,
 // since the client may answer at once. No user code runs under it.
-class Channel::Impl final : public CallShell, public std::enable_shared_from_this<Impl> {
+class Channel::Impl final : public CallShell, public FramePacerShell, public std::enable_shared_from_this<Impl> {
  public:
   Impl(mqtt::Client& client, ChannelOptions options);
 
   void Open();   // The second half of construction.
   void Close();  // The channel's end.
   void Start(std::shared_ptr<ChannelCall> call, asio::cancellation_slot slot);
+  static std::shared_ptr<ChannelCall> NewCall(PreparedCall&& prepared);
   // Ends a call that was never started.
   void EndLater(std::shared_ptr<ChannelCall> call, absl::Status status);
 
@@ -57,9 +47,23 @@ class Channel::Impl final : public CallShell, public std::enable_shared_from_thi
   void SendCancel(PendingCall& call) override;
   void Complete(PendingCall& call, absl::Status status) override;
 
+  // FramePacerShell
+  void SendFragment(CallFlow& flow) override;
+
+  // What a stream's user wants, on the executor.
+  void Read(ChannelCall& call, google::protobuf::Message& message, mqtt::Completion<bool> done);
+  void CancelRead(ChannelCall& call);
+  void Write(ChannelCall& call, WrittenMessage message, mqtt::Completion<bool> done);
+  void WritesDone(ChannelCall& call);
+  void Finish(ChannelCall& call, mqtt::Completion<absl::Status> done);
+  void CancelCall(ChannelCall& call);
+  const asio::any_io_executor& executor() const { return executor_; }
+
  private:
   // An end of a call, with how it ended.
   using Ended = std::pair<absl::AnyInvocable<void(absl::Status)>, absl::Status>;
+  // An end of a read or write.
+  using Stepped = std::pair<mqtt::Completion<bool>, bool>;
 
   // Holds the lock; the outermost one runs the ends of calls behind it.
   class Turn {
@@ -76,12 +80,56 @@ class Channel::Impl final : public CallShell, public std::enable_shared_from_thi
     std::unique_lock<std::recursive_mutex> lock_;
   };
 
+  // While a stream's operation is begun.
+  class Initiating {
+   public:
+    explicit Initiating(Impl& impl) : impl_(impl), before_(std::exchange(impl.initiating_, true)) {}
+    ~Initiating() { impl_.initiating_ = before_; }
+    Initiating(const Initiating&) = delete;
+    Initiating& operator=(const Initiating&) = delete;
+
+   private:
+    Impl& impl_;
+    const bool before_;
+  };
+
+  // The responder has its time to say that it is at work; its word needs some to come here.
+  static constexpr std::chrono::milliseconds kAcceptGrace{1'000};
+
   void Begin(const std::shared_ptr<ChannelCall>& call);
-  void CancelCall(ChannelCall& call);
   void ConnectionIs(const mqtt::ConnectionState& state);
   void Arrived(const mqtt::MessageView& message);
+  void LateAnswer(const ResponseIn& response);
+  static void TakeInfo(ChannelCall& call, ResponseIn& response);
+  static absl::Status BadReply(const ChannelCall& call, std::string_view why);
+  void PlainAnswer(ChannelCall& call, ResponseIn& response, std::string_view payload);
+  static absl::Status StatusOfAnswer(ChannelCall& call, const ResponseIn& response, std::string_view payload);
   void SendingEnded(ChannelCall& call, int attempt, const absl::StatusOr<mqtt::ReasonCode>& result);
   RequestOut RequestHead(const PendingCall& call) const;
+
+  // Calls with frames: channel_frames.cc.
+  std::string OpenFrames(ChannelCall& call, RequestOut& head);
+  void MakeFrames(ChannelCall& call, std::string_view instance);
+  bool NeedsFragments(const ChannelCall& call, const RequestOut& head) const;
+  std::size_t LaterRoom(const ClientFrames& frames) const;
+  void FrameArrived(ChannelCall& call, ResponseIn& response, std::string_view payload);
+  absl::Status TakeFrame(ChannelCall& call, ResponseIn& response, std::string_view payload);
+  bool IsFromOurs(ChannelCall& call, const ResponseIn& response);
+  void EndArrived(ChannelCall& call);
+  absl::Status Deliver(ChannelCall& call);
+  absl::Status ReadDone(ChannelCall& call, std::string_view payload);
+  void Settle(ChannelCall& call);
+  void SendLater(ChannelCall& call, const Frame& frame, const FragmentOut* fragment);
+  void SendCancelTo(std::string_view instance, std::string_view correlation_data);
+  void ScheduleFlow(ClientFrames& frames);
+  void TellEnd(ChannelCall& call);
+  void EndFrames(ChannelCall& call);
+  void Break(ChannelCall& call, const absl::Status& why);
+  void EndRead(ClientFrames& frames, bool yes);
+  void Step(mqtt::Completion<bool> done, bool yes);
+  void ResumeFlows(bool session_present);
+  void FlowsDisconnected();
+  void FlowsAreDue(mqtt::TimePoint now);
   CallId NewId();
   void ArmTimer();
   void TimerFired();
@@ -100,9 +148,15 @@ class Channel::Impl final : public CallShell, public std::enable_shared_from_thi
   std::recursive_mutex mutex_;
   int turns_ = 0;                     // Nested.
   std::vector<Ended> ended_, spare_;  // The second is empty, for its room.
-  mqtt::Client* client_;              // Null after Close().
-  bool closing_ = false;              // Close() ends the calls: no new one may begin.
+  std::vector<Stepped> stepped_;
+  bool initiating_ = false;
+  mqtt::Client* client_;  // Null after Close().
+  bool closing_ = false;  // Close() ends the calls: no new one may begin.
   CallTable table_;
+  FramePacer pacer_{*this};
+  mqtt::DeadlineQueue flows_;          // Of all calls with frames that have not ended.
+  bool flows_wait_for_inbox_ = false;  // The session was lost: they go on when answers can come again.
+  std::size_t broker_maximum_packet_ = SIZE_MAX;
   std::unique_ptr<mqtt::StateWatch> watch_;
   std::unique_ptr<mqtt::Timer> timer_;
   mqtt::TimePoint armed_ = mqtt::kNever;

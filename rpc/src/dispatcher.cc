@@ -8,7 +8,9 @@
 
 #include "mqttrpc/mqtt/status.h"
 #include "names.h"
+#include "packet_size.h"
 #include "text.h"
+#include "time_left.h"
 
 namespace mqttrpc {
 
@@ -16,21 +18,6 @@ using mqtt::LogLevel;
 using mqtt::ToAbsl;
 using mqtt::ToStd;
 using std::chrono::milliseconds;
-
-namespace {
-
-milliseconds TimeLeft(mqtt::TimePoint deadline, mqtt::TimePoint now) {
-  if (deadline == mqtt::kNever) return kMaximumTimeout;
-  return std::chrono::ceil<milliseconds>(deadline - now);
-}
-
-// What a PUBLISH of it takes, rounded up: fixed header, lengths, packet identifier.
-std::size_t PacketSize(const mqtt::Message& message) {
-  constexpr std::size_t kOverhead = 16;
-  return message.topic_name.size() + message.properties.view().size_bytes() + message.payload.size() + kOverhead;
-}
-
-}  // namespace
 
 Dispatcher::Dispatcher(const ServerOptions& options, const CallCodec& codec, DispatcherShell& shell, mqtt::LogSink& log)
     : options_(options), codec_(codec), shell_(shell), log_(log), cache_(options.reply_cache_bytes) {}
@@ -41,6 +28,7 @@ void Dispatcher::Add(Service& service) { services_[std::string(service.info().na
 
 void Dispatcher::Arrived(const mqtt::MessageView& message, mqtt::TimePoint now) {
   cache_.TimeIs(now);
+  if (codec_.IsLater(message)) return LaterArrived(message, now);
   absl::StatusOr<RequestIn> decoded = codec_.DecodeRequest(message);
   if (!decoded.ok()) {
     return Log(LogLevel::kWarning, "request_dropped", message.topic_name, ToStd(decoded.status().message()));
@@ -60,7 +48,12 @@ void Dispatcher::Arrived(const mqtt::MessageView& message, mqtt::TimePoint now) 
   if (found.status.ok()) {
     const MethodInfo& method = found.service->info().methods[found.method];
     if (method.timeout.count() > 0) time = method.timeout;
-    qos = method.qos;
+    if (method.kind == MethodKind::kUnary) {
+      qos = method.qos;
+    } else if (method.timeout.count() == 0) {
+      time = milliseconds(0);
+    }
+    if (request.refusal.ok()) request.refusal = CheckFrames(request, method);
   }
   const bool endless = !request.remaining.has_value() && time.count() == 0;
   if (request.remaining.has_value()) time = *request.remaining;
@@ -76,14 +69,13 @@ void Dispatcher::Arrived(const mqtt::MessageView& message, mqtt::TimePoint now) 
   if (refusal.ok()) refusal = found.status;
   // What is answered but not sent counts: a handler must not run for an answer
   // that has no way out.
-  const std::size_t under_way = running_count_ + shell_.answers_under_way();
-  if (refusal.ok() && under_way >= options_.maximum_calls) {
+  if (refusal.ok() && under_way() >= options_.maximum_calls) {
     refusal = absl::ResourceExhaustedError(
-        absl::StrCat("server ", instance_, " has ", under_way, " calls under way, its maximum"));
+        absl::StrCat("server ", instance_, " has ", under_way(), " calls under way, its maximum"));
     SetRetryAfter(refusal, options_.push_back);
   }
   if (!refusal.ok()) return Refuse(request, std::move(refusal), qos, time);
-  Admit(std::move(request), message.payload, found, endless ? mqtt::kNever : now + time);
+  Admit(std::move(request), message.payload, found, endless ? mqtt::kNever : now + time, now);
 }
 
 Dispatcher::Found Dispatcher::Find(const RequestIn& request) const {
@@ -108,6 +100,10 @@ Dispatcher::Found Dispatcher::Find(const RequestIn& request) const {
 
 // In progress: nothing is said, since a plain caller would take anything for the answer.
 void Dispatcher::Duplicate(const ReplyCache::Entry& entry, mqtt::TimePoint now) {
+  if (entry.running != nullptr && entry.running->frames != nullptr && !entry.running->answered) {
+    entry.running->frames->OweAccept();
+    return Settle(*entry.running, now);
+  }
   if (!entry.answer.has_value() || now >= entry.answer_until) return;
   mqtt::Message again = entry.answer->ToMessage();
   codec_.SetRemaining(again, TimeLeft(entry.answer_until, now));
@@ -119,22 +115,42 @@ void Dispatcher::CancelledByCaller(const RequestIn& request, mqtt::TimePoint now
   if (entry == nullptr || entry->running == nullptr) return;  // Over already, or never here.
   const auto call = entry->running->weak_from_this().lock();
   if (call == nullptr) return;  // It is just going, with the executor of its handler.
-  absl::Status status = absl::CancelledError("cancelled by the caller");
-  SetOutcome(status, Outcome::kPerhaps);
-  GiveAnswer(*call, AnswerFor(status, call->content_type()), now);
-  call->Cancel();
+  CancelledByCaller(*call, now);
 }
 
-void Dispatcher::Admit(RequestIn request, std::string_view payload, const Found& found, mqtt::TimePoint deadline) {
+void Dispatcher::CancelledByCaller(ServerCall::State& call, mqtt::TimePoint now) {
+  if (!call.answered) {
+    absl::Status status = absl::CancelledError("cancelled by the caller");
+    SetOutcome(status, Outcome::kPerhaps);
+    GiveAnswer(call, AnswerFor(status, call.content_type()), now);
+    call.Cancel();
+  }
+  Release(call);
+}
+
+void Dispatcher::Admit(RequestIn request, std::string_view payload, const Found& found, mqtt::TimePoint deadline,
+                       mqtt::TimePoint now) {
   const std::string_view caller = request.caller;
   const std::string_view correlation_data = request.correlation_data.value_or("");
-  auto call = std::make_shared<ServerCall::State>(shell_.PlaceForHandler(), std::move(request), payload,
-                                                  found.service->info().methods[found.method], instance_, deadline);
+  const MethodInfo& method = found.service->info().methods[found.method];
+  const auto call = std::make_shared<ServerCall::State>(shell_.PlaceForHandler(), std::move(request), payload, method,
+                                                        instance_, deadline);
+  call->handler = found.service;
+  call->method_index = found.method;
+  call->caller_packet = request.maximum_packet;
   if (!correlation_data.empty()) call->entry = &cache_.Begin(caller, correlation_data, deadline, call.get());
+  deadlines_.Schedule(*call, deadline);
+  if (request.frame.has_value() || request.accept.has_value() || method.kind != MethodKind::kUnary) {
+    BeginFrames(call, request, now);
+  } else {
+    Run(call);
+  }
+}
+
+void Dispatcher::Run(const std::shared_ptr<ServerCall::State>& call) {
   running_.PushBack(*call);
   ++running_count_;
-  deadlines_.Schedule(*call, deadline);
-  shell_.RunHandler(*found.service, found.method, std::move(call));
+  shell_.RunHandler(*call->handler, call->method_index, call);
 }
 
 void Dispatcher::Refuse(const RequestIn& request, absl::Status why, mqtt::QoS qos, milliseconds remaining) {
@@ -157,16 +173,20 @@ void Dispatcher::Refuse(const RequestIn& request, absl::Status why, mqtt::QoS qo
 
 void Dispatcher::HandlerEnded(ServerCall::State& call, Answer answer, mqtt::TimePoint now) {
   Forget(call);
-  if (!call.answered) GiveAnswer(call, std::move(answer), now);
+  if (call.answered) return EndFrames(call);
+  if (!EndInFrames(call, answer, now)) GiveAnswer(call, std::move(answer), now);
 }
 
 void Dispatcher::HandlerLost(ServerCall::State& call) {
+  if (call.frames != nullptr) EndFrames(call);
   if (!call.linked()) return;
   Forget(call);
   if (call.entry != nullptr) cache_.FinishUnanswered(*std::exchange(call.entry, nullptr));
 }
 
 void Dispatcher::ForgetAll() {
+  for (const auto& call : CallsWithFrames()) EndFrames(*call);
+  held_.clear();
   while (ServerCall::State* call = running_.front()) Forget(*call);
 }
 
@@ -180,6 +200,7 @@ void Dispatcher::Forget(ServerCall::State& call) {
 // The call's one answer: sent if somebody still waits for it, and kept for duplicates.
 void Dispatcher::GiveAnswer(ServerCall::State& call, Answer answer, mqtt::TimePoint now) {
   call.answered = true;
+  EndFrames(call);
   ReplyCache::Entry* entry = std::exchange(call.entry, nullptr);
   if (answer.details_lost) {
     Log(LogLevel::kWarning, "details_lost", call.method(), "JSON cannot say a detail whose type is not linked in");
@@ -192,10 +213,12 @@ void Dispatcher::GiveAnswer(ServerCall::State& call, Answer answer, mqtt::TimePo
   head.status = &answer.status;
   head.metadata = &answer.metadata;
   mqtt::Message message = codec_.EncodeResponse(head, std::move(answer.payload));
-  if (const std::size_t size = PacketSize(message); size > maximum_packet_size_) {
-    const Answer instead = AnswerFor(
-        absl::ResourceExhaustedError(absl::StrCat("answer is ", size, " bytes; broker takes ", maximum_packet_size_)),
-        call.content_type());
+  const std::size_t limit = MaximumPacketTo(call);
+  if (const std::size_t size = PacketSize(message); size > limit) {
+    const Answer instead = AnswerFor(absl::ResourceExhaustedError(absl::StrCat(
+                                         "answer is ", size, " bytes; ", limit, " go in one packet, and the caller ",
+                                         call.caller_packet.has_value() ? "has no more time" : "takes no fragments")),
+                                     call.content_type());
     head.status = &instead.status;
     head.metadata = nullptr;
     message = codec_.EncodeResponse(head, instead.payload);
@@ -209,11 +232,13 @@ void Dispatcher::CancelAll(const absl::Status& why, mqtt::TimePoint now) {
   running_.ForEach([&calls](ServerCall::State& call) {
     if (auto held = call.weak_from_this().lock()) calls.push_back(std::move(held));
   });
+  for (const auto& [state, call] : held_) calls.push_back(call);
   for (const auto& call : calls) {
     if (!call->answered && !why.ok()) GiveAnswer(*call, AnswerFor(why, call->content_type()), now);
     call->answered = true;
     if (call->entry != nullptr) cache_.FinishUnanswered(*std::exchange(call->entry, nullptr));
     call->Cancel();
+    Release(*call);
   }
 }
 
@@ -225,7 +250,9 @@ void Dispatcher::TimeIs(mqtt::TimePoint now) {
     call->answered = true;
     if (call->entry != nullptr) cache_.FinishUnanswered(*std::exchange(call->entry, nullptr));
     call->Cancel();
+    Release(*call);
   }
+  FlowsAreDue(now);
 }
 
 void Dispatcher::Log(LogLevel level, std::string_view event, std::string_view topic_name, std::string_view why) const {

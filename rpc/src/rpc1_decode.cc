@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 
 #include <absl/strings/str_cat.h>
 
@@ -15,6 +16,7 @@ namespace {
 
 using mqtt::PropertyId;
 using mqtt::PropertyView;
+using mqtt::ToAbsl;
 using mqtt::UserPropertyView;
 using std::chrono::milliseconds;
 
@@ -26,6 +28,7 @@ struct Heading {
   std::optional<std::string_view> correlation_data;
   std::optional<std::uint32_t> expiry_seconds;
   std::optional<std::string_view> frame, timeout, status, text, outcome, retry, from, to, attempt;
+  std::optional<std::string_view> maximum_packet, length, checksum, accept, idle;
   bool transformed = false;  // rpc-enc or rpc-sec: the payload is not what it seems.
   absl::Status metadata_status;
   Metadata metadata;
@@ -47,6 +50,11 @@ void TakeOurs(UserPropertyView property, Heading& heading) {
   if (property.name == rpc1::kAttempt) return Keep(heading.attempt, property.value);
   if (property.name == rpc1::kFrame) return Keep(heading.frame, property.value);
   if (property.name == rpc1::kTo) return Keep(heading.to, property.value);
+  if (property.name == rpc1::kMaximumPacket) return Keep(heading.maximum_packet, property.value);
+  if (property.name == rpc1::kLength) return Keep(heading.length, property.value);
+  if (property.name == rpc1::kChecksum) return Keep(heading.checksum, property.value);
+  if (property.name == rpc1::kAccept) return Keep(heading.accept, property.value);
+  if (property.name == rpc1::kIdle) return Keep(heading.idle, property.value);
   if (property.name == rpc1::kEncoding || property.name == rpc1::kSecurity) heading.transformed = true;
 }
 
@@ -126,7 +134,53 @@ absl::Status CheckResponseTopic(std::string_view response_topic, std::string_vie
   return absl::OkStatus();
 }
 
-// Reads what a unary request says; the first thing wrong with it becomes the refusal.
+absl::Status NoNumber(std::string_view name, std::string_view value) {
+  return absl::InvalidArgumentError(absl::StrCat(ToAbsl(name), " ", Quoted(value), " is not a number"));
+}
+
+// `into` stays empty if the property is not there.
+template <typename Number>
+absl::Status ReadNumber(std::string_view name, std::optional<std::string_view> value, std::optional<Number>& into) {
+  if (!value.has_value()) return absl::OkStatus();
+  const auto number = ParseNumber<std::uint64_t>(*value);
+  if (!number.has_value() || *number > kMaximumSequence) return NoNumber(name, *value);
+  into = static_cast<Number>(*number);
+  return absl::OkStatus();
+}
+
+absl::Status ReadDuration(std::string_view name, std::optional<std::string_view> value,
+                          std::optional<milliseconds>& into) {
+  std::optional<std::int64_t> number;
+  if (absl::Status status = ReadNumber(name, value, number); !status.ok()) return status;
+  if (number.has_value()) into = std::min(milliseconds(*number), kMaximumTimeout);
+  return absl::OkStatus();
+}
+
+// What the message says of its frame and of the fragment in it.
+absl::Status ReadFrame(const Heading& heading, std::string_view payload, std::optional<Frame>& frame,
+                       FragmentIn& fragment) {
+  fragment.payload = payload;
+  if (heading.frame.has_value()) {
+    frame = ParseFrame(*heading.frame);
+    if (!frame.has_value()) {
+      return absl::InvalidArgumentError(absl::StrCat("rpc-f ", Quoted(*heading.frame), " is no frame"));
+    }
+    fragment.more = frame->more;
+    const bool has_sequence = frame->kind == Frame::Kind::kMessage || frame->kind == Frame::Kind::kEnd;
+    if (has_sequence) fragment.sequence = frame->number;
+  }
+  if (absl::Status status = ReadNumber(rpc1::kLength, heading.length, fragment.length); !status.ok()) return status;
+  if (heading.checksum.has_value()) {
+    std::uint32_t checksum = 0;
+    const std::string_view text = *heading.checksum;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), checksum, 16);
+    if (error != std::errc() || end != text.data() + text.size()) return NoNumber(rpc1::kChecksum, text);
+    fragment.checksum = checksum;
+  }
+  return absl::OkStatus();
+}
+
+// Reads what a request says; the first thing wrong with it becomes the refusal.
 void Judge(const Heading& heading, std::string_view payload, RequestIn& request) {
   const auto refuse = [&request](absl::StatusCode code, absl::string_view text) {
     if (request.refusal.ok()) request.refusal = absl::Status(code, text);
@@ -161,7 +215,14 @@ void Judge(const Heading& heading, std::string_view payload, RequestIn& request)
     request.attempt = std::max(number.value_or(1), 1);
   }
   if (heading.transformed) refuse(absl::StatusCode::kUnimplemented, "rpc-enc and rpc-sec are not served");
-  if (heading.frame.has_value()) refuse(absl::StatusCode::kUnimplemented, "streams and fragments are not served");
+  absl::Status framing = ReadFrame(heading, payload, request.frame, request.fragment);
+  if (framing.ok()) framing = ReadNumber(rpc1::kMaximumPacket, heading.maximum_packet, request.maximum_packet);
+  if (framing.ok()) framing = ReadDuration(rpc1::kAccept, heading.accept, request.accept);
+  if (framing.ok()) framing = ReadDuration(rpc1::kIdle, heading.idle, request.idle);
+  if (framing.ok() && request.frame.has_value() && request.frame->kind != Frame::Kind::kOpen) {
+    framing = absl::InvalidArgumentError(absl::StrCat("rpc-f ", request.frame->Text(), " opens no call"));
+  }
+  if (!framing.ok()) refuse(framing.code(), framing.message());
   if (request.method.starts_with('-')) {
     refuse(absl::StatusCode::kUnimplemented,
            absl::StrCat("reserved method ", Quoted(request.method), " is not served"));
@@ -238,6 +299,34 @@ absl::StatusOr<RequestIn> Rpc1::DecodeRequest(const mqtt::MessageView& message) 
   return request;
 }
 
+bool Rpc1::IsLater(const mqtt::MessageView& message) const { return message.topic_name.starts_with(later_prefix_); }
+
+absl::StatusOr<LaterIn> Rpc1::DecodeLater(const mqtt::MessageView& message) const {
+  if (message.retain) return absl::InvalidArgumentError("a frame must not be retained");
+  const std::string_view tail = message.topic_name.substr(later_prefix_.size());
+  const std::size_t slash = tail.find('/');
+  LaterIn later;
+  later.instance = tail.substr(0, slash);
+  if (slash != std::string_view::npos) later.caller = tail.substr(slash + 1);
+  if (!IsId(later.caller)) return absl::InvalidArgumentError("the caller's id is not [A-Za-z0-9_.-]{1,64}");
+  const Heading heading = ReadHeading(message.properties);
+  if (!heading.correlation_data.has_value()) return absl::InvalidArgumentError("a frame without Correlation Data");
+  later.correlation_data = *heading.correlation_data;
+  if (heading.response_topic.has_value()) {
+    absl::Status status = CheckResponseTopic(*heading.response_topic, later.caller);
+    if (!status.ok()) return status;
+    later.inbox = LastThreeLevels(*heading.response_topic).third;
+  }
+  std::optional<Frame> frame;
+  later.broken = ReadFrame(heading, message.payload, frame, later.fragment);
+  if (frame.has_value()) {
+    later.frame = *frame;
+  } else if (later.broken.ok()) {
+    later.broken = absl::InvalidArgumentError("a later frame without rpc-f");
+  }
+  return later;
+}
+
 absl::StatusOr<ResponseIn> Rpc1::DecodeResponse(const mqtt::MessageView& message) const {
   Heading heading = ReadHeading(message.properties);
   if (!heading.correlation_data.has_value()) return absl::InvalidArgumentError("an answer without Correlation Data");
@@ -245,10 +334,9 @@ absl::StatusOr<ResponseIn> Rpc1::DecodeResponse(const mqtt::MessageView& message
   response.correlation_data = *heading.correlation_data;
   response.instance = heading.from.value_or("");
   response.later_topic = heading.to.value_or("");
-  if (heading.frame.has_value()) {
-    if (!heading.frame->starts_with("a:")) return absl::InvalidArgumentError("an answer that is no unary one");
-    response.terminal = false;
-    return response;
+  response.broken = ReadFrame(heading, message.payload, response.frame, response.fragment);
+  if (response.broken.ok()) {
+    response.broken = ReadNumber(rpc1::kMaximumPacket, heading.maximum_packet, response.maximum_packet);
   }
   response.status = StatusOf(heading);
   response.content_type = ContentTypeOf(heading, message.payload).value_or(ContentType::kProtobuf);

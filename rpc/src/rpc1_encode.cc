@@ -37,6 +37,14 @@ void AddText(Properties& properties, std::string_view name, std::string_view tex
   properties.Add(mqtt::property::kUserProperty, {name, text});
 }
 
+void AddFrame(Properties& properties, const Frame& frame) { AddText(properties, rpc1::kFrame, frame.Text()); }
+
+void AddFragment(Properties& properties, const FragmentOut& fragment) {
+  if (fragment.length.has_value()) AddNumber(properties, rpc1::kLength, static_cast<std::int64_t>(*fragment.length));
+  if (!fragment.checksum.has_value()) return;
+  AddText(properties, rpc1::kChecksum, std::string(absl::StrCat(absl::Hex(*fragment.checksum, absl::kZeroPad8))));
+}
+
 void SetContentType(Properties& properties, ContentType content_type) {
   if (content_type == ContentType::kJson) {
     properties.Set(mqtt::property::kPayloadFormatIndicator, std::uint8_t{1});
@@ -68,7 +76,8 @@ void AddStatus(Properties& properties, const WireStatus& status) {
 Rpc1::Rpc1(std::string_view name_space)
     : name_space_(name_space),
       request_prefix_(absl::StrCat(name_space_, "/q/")),
-      response_prefix_(absl::StrCat(name_space_, "/r/")) {}
+      response_prefix_(absl::StrCat(name_space_, "/r/")),
+      later_prefix_(absl::StrCat(name_space_, "/u/")) {}
 
 std::string Rpc1::InboxTopic(std::string_view caller, std::string_view inbox) const {
   return absl::StrCat(response_prefix_, ToAbsl(caller), "/", ToAbsl(inbox));
@@ -77,6 +86,12 @@ std::string Rpc1::InboxTopic(std::string_view caller, std::string_view inbox) co
 std::string Rpc1::InstanceFilter(std::string_view instance) const {
   return absl::StrCat(request_prefix_, "+/", ToAbsl(instance), "/+/+");
 }
+
+std::string Rpc1::LaterTopic(std::string_view instance, std::string_view caller) const {
+  return absl::StrCat(later_prefix_, ToAbsl(instance), "/", ToAbsl(caller));
+}
+
+std::string Rpc1::LaterFilter(std::string_view instance) const { return LaterTopic(instance, "+"); }
 
 std::string Rpc1::PoolFilter(std::string_view share_group, std::string_view service) const {
   return absl::StrCat("$share/", ToAbsl(share_group), "/", request_prefix_, ToAbsl(service), "/_/+/+");
@@ -101,20 +116,36 @@ mqtt::Message Rpc1::EncodeRequest(const RequestOut& request, std::string payload
   properties.Set(mqtt::property::kCorrelationData, request.correlation_data);
   AddNumber(properties, rpc1::kTimeout, request.remaining.count());
   if (request.attempt > 1) AddNumber(properties, rpc1::kAttempt, request.attempt);
+  if (request.frame.has_value()) AddFrame(properties, *request.frame);
+  if (request.length.has_value()) AddNumber(properties, rpc1::kLength, static_cast<std::int64_t>(*request.length));
+  if (request.maximum_packet > 0) {
+    AddNumber(properties, rpc1::kMaximumPacket, static_cast<std::int64_t>(request.maximum_packet));
+  }
+  if (request.accept.count() > 0) AddNumber(properties, rpc1::kAccept, request.accept.count());
+  if (request.idle.count() > 0) AddNumber(properties, rpc1::kIdle, request.idle.count());
   if (request.metadata != nullptr) AddMetadata(*request.metadata, properties);
+  return message;
+}
+
+mqtt::Message Rpc1::EncodeLater(const LaterOut& later) const {
+  mqtt::Message message(LaterTopic(later.instance, later.caller),
+                        std::string(later.fragment != nullptr ? later.fragment->payload() : ""), later.qos);
+  Properties& properties = message.properties;
+  properties.Reserve(kUsualBytes + later.response_topic.size() + later.correlation_data.size());
+  properties.Set(mqtt::property::kMessageExpiryInterval, ExpirySeconds(later.expiry));
+  // So that whoever does not know the call can say so.
+  properties.Set(mqtt::property::kResponseTopic, later.response_topic);
+  properties.Set(mqtt::property::kCorrelationData, later.correlation_data);
+  AddFrame(properties, later.frame);
+  if (later.fragment != nullptr) AddFragment(properties, *later.fragment);
   return message;
 }
 
 mqtt::Message Rpc1::EncodeCancel(const RequestOut& request, std::string_view later_topic) const {
   mqtt::Message message;
-  // The responder's word picks an instance only: a topic outside of our namespace
-  // or of another caller would let it make us publish anywhere.
-  const TopicTail tail = LastThreeLevels(later_topic);
-  if (tail.first == "u" && IsId(tail.second) && tail.third == request.caller) {
-    message.topic_name = absl::StrCat(name_space_, "/u/", ToAbsl(tail.second), "/", ToAbsl(request.caller));
-  } else {
-    message.topic_name = RequestTopic(request, rpc1::kCancelMethod);
-  }
+  const std::string_view instance = InstanceOf(later_topic, request.caller);
+  message.topic_name =
+      instance.empty() ? RequestTopic(request, rpc1::kCancelMethod) : LaterTopic(instance, request.caller);
   message.qos = request.qos;
   message.properties.Set(mqtt::property::kMessageExpiryInterval, ExpirySeconds(request.remaining));
   message.properties.Set(mqtt::property::kCorrelationData, request.correlation_data);
@@ -122,17 +153,34 @@ mqtt::Message Rpc1::EncodeCancel(const RequestOut& request, std::string_view lat
   return message;
 }
 
+// The responder's word picks an instance only: a topic outside of our namespace or of
+// another caller would let it make us publish anywhere.
+std::string_view Rpc1::InstanceOf(std::string_view later_topic, std::string_view caller) const {
+  const TopicTail tail = LastThreeLevels(later_topic);
+  return tail.first == "u" && IsId(tail.second) && tail.third == caller ? tail.second : std::string_view();
+}
+
 mqtt::Message Rpc1::EncodeResponse(const ResponseOut& response, std::string payload) const {
   mqtt::Message message(InboxTopic(response.caller, response.inbox), std::move(payload), response.qos);
   Properties& properties = message.properties;
   properties.Reserve(kUsualBytes + response.instance.size() + rpc1::kMaximumCorrelationBytes);
   properties.Set(mqtt::property::kMessageExpiryInterval, ExpirySeconds(response.remaining));
-  SetContentType(properties, response.content_type);
+  // A stream's messages are in the call's type: nothing needs to say so again.
+  const bool plain = !response.frame.has_value() || response.frame->kind == Frame::Kind::kEnd;
+  if (plain) SetContentType(properties, response.content_type);
   if (response.correlation_data.has_value()) {
     properties.Set(mqtt::property::kCorrelationData, *response.correlation_data);
   }
   if (response.status != nullptr) AddStatus(properties, *response.status);
   if (!response.instance.empty()) AddText(properties, rpc1::kFrom, response.instance);
+  if (response.frame.has_value()) {
+    AddFrame(properties, *response.frame);
+    if (response.frame->kind == Frame::Kind::kAccept) {
+      AddText(properties, rpc1::kTo, LaterTopic(response.instance, response.caller));
+      AddNumber(properties, rpc1::kMaximumPacket, static_cast<std::int64_t>(response.maximum_packet));
+    }
+  }
+  if (response.fragment != nullptr) AddFragment(properties, *response.fragment);
   if (response.metadata != nullptr) AddMetadata(*response.metadata, properties);
   return message;
 }

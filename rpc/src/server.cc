@@ -13,6 +13,7 @@
 #include "mqttrpc/rpc/channel.h"
 #include "names.h"
 #include "server_impl.h"
+#include "stream_limits.h"
 #include "text.h"
 
 namespace mqttrpc {
@@ -43,6 +44,7 @@ Server::Impl::~Impl() = default;
 
 absl::Status Server::Impl::CheckOptions() const {
   if (absl::Status status = CheckNameSpace(options_.name_space); !status.ok()) return status;
+  if (absl::Status status = CheckLimits(options_.limits); !status.ok()) return status;
   if (!options_.instance.empty() && (!IsId(options_.instance) || IsGroupTarget(options_.instance))) {
     return absl::InvalidArgumentError(
         absl::StrCat("instance ", Quoted(options_.instance), " is not [A-Za-z0-9_.-]{1,64}, or is _, _all or _g.*"));
@@ -59,29 +61,45 @@ void Server::Impl::Later(Act act) {
   asio::post(executor_, [weak = weak_from_this(), act = std::move(act)]() mutable {
     const auto self = weak.lock();
     if (self == nullptr) return act(nullptr);
-    const Lock lock(self->mutex_);
+    const Lock lock(*self);
     act(self->client_ != nullptr ? self.get() : nullptr);
   });
 }
 
+Server::Impl::Lock::Lock(const Impl& impl) : impl_(impl), lock_(impl.mutex_) { ++impl_.locks_; }
+
+Server::Impl::Lock::~Lock() {
+  while (impl_.locks_ == 1 && !impl_.stepped_.empty()) {
+    for (auto& [done, yes] : std::exchange(impl_.stepped_, {})) done(yes);
+  }
+  --impl_.locks_;
+}
+
 void Server::Impl::Open() {
-  const Lock lock(mutex_);
+  const Lock lock(*this);
   watch_ = client_->WatchState([weak = weak_from_this()](const mqtt::ConnectionState& state) {
     if (const auto self = weak.lock()) self->ConnectionIs(state);
   });
 }
 
 void Server::Impl::ConnectionIs(const mqtt::ConnectionState& state) {
-  const Lock lock(mutex_);
-  if (state.kind != mqtt::ConnectionState::Kind::kConnected) return;
-  const auto bytes = state.connack_properties.Get(mqtt::property::kMaximumPacketSize);
-  dispatcher_.set_maximum_packet_size(bytes.has_value() ? *bytes : SIZE_MAX);
+  const Lock lock(*this);
+  if (client_ == nullptr) return;
+  if (state.kind == mqtt::ConnectionState::Kind::kConnected) {
+    const auto bytes = state.connack_properties.Get(mqtt::property::kMaximumPacketSize);
+    const auto messages = state.connack_properties.Get(mqtt::property::kReceiveMaximum);
+    dispatcher_.Connected(state.session_present, bytes.has_value() ? *bytes : SIZE_MAX, messages.value_or(65'535),
+                          Now());
+  } else {
+    dispatcher_.Disconnected(Now());
+  }
+  ArmTimer();
 }
 
 void Server::Impl::Close() {
   std::unique_ptr<mqtt::StateWatch> watch;  // Ends unlocked: it may wait for ConnectionIs().
   {
-    const Lock lock(mutex_);
+    const Lock lock(*this);
     if (phase_ == Phase::kSubscribing || phase_ == Phase::kServing) UnsubscribeAll(false);
     phase_ = Phase::kStopped;
     EndStart(absl::CancelledError("server is gone"));
@@ -97,17 +115,17 @@ void Server::Impl::Close() {
 }
 
 void Server::Impl::Add(Service& service) {
-  const Lock lock(mutex_);
+  const Lock lock(*this);
   dispatcher_.Add(service);
 }
 
 std::string Server::Impl::instance() const {
-  const Lock lock(mutex_);
+  const Lock lock(*this);
   return dispatcher_.instance();
 }
 
 std::size_t Server::Impl::running_calls() const {
-  const Lock lock(mutex_);
+  const Lock lock(*this);
   return dispatcher_.running();
 }
 
@@ -140,7 +158,7 @@ void Server::Impl::Begin(Done done) {
 }
 
 void Server::Impl::Subscribe(const absl::Status& connected) {
-  const Lock lock(mutex_);
+  const Lock lock(*this);
   if (client_ == nullptr || phase_ != Phase::kConnecting) return;
   if (!connected.ok()) return EndStart(connected);
   if (dispatcher_.instance().empty()) dispatcher_.set_instance(IdFrom(client_->state().client_id));
@@ -151,7 +169,8 @@ void Server::Impl::Subscribe(const absl::Status& connected) {
 }
 
 std::vector<std::string> Server::Impl::TopicFilters() const {
-  std::vector<std::string> topic_filters{codec_.InstanceFilter(dispatcher_.instance())};
+  std::vector<std::string> topic_filters{codec_.InstanceFilter(dispatcher_.instance()),
+                                         codec_.LaterFilter(dispatcher_.instance())};
   if (!options_.join_pool) return topic_filters;
   for (const auto& [name, service] : dispatcher_.services()) {
     const std::string_view group = service->info().share_group.empty() ? name : service->info().share_group;
@@ -169,7 +188,7 @@ void Server::Impl::SubscribeTo(const std::string& topic_filter) {
       [weak = weak_from_this()](const mqtt::MessageView& message) {
         const auto self = weak.lock();
         if (self == nullptr) return;
-        const Lock lock(self->mutex_);
+        const Lock lock(*self);
         if (self->client_ == nullptr) return;
         self->dispatcher_.Arrived(message, self->Now());
         self->ArmTimer();
@@ -184,7 +203,7 @@ void Server::Impl::SubscribeTo(const std::string& topic_filter) {
 }
 
 void Server::Impl::Subscribed(const absl::Status& status) {
-  const Lock lock(mutex_);
+  const Lock lock(*this);
   --subscribing_;
   if (subscribe_status_.ok()) subscribe_status_ = status;
   if (client_ == nullptr || phase_ != Phase::kSubscribing || subscribing_ > 0) return;
@@ -242,7 +261,7 @@ void Server::Impl::UnsubscribeAll(bool count) {
     client_->Unsubscribe(std::move(topic_filter), [weak = weak_from_this(), count](const absl::StatusOr<ReasonCode>&) {
       const auto self = weak.lock();
       if (self == nullptr || !count) return;
-      const Lock lock(self->mutex_);
+      const Lock lock(*self);
       --self->unsubscribing_;
       self->CheckDrained();
     });
@@ -251,10 +270,10 @@ void Server::Impl::UnsubscribeAll(bool count) {
 
 void Server::Impl::CheckDrained() {
   if (!stop_done_) return;
-  if (dispatcher_.running() == 0 && answers_under_way_ == 0 && unsubscribing_ == 0) return EndStop(absl::OkStatus());
+  if (working() == 0 && answers_under_way_ == 0 && unsubscribing_ == 0) return EndStop(absl::OkStatus());
   if (cancelled_handlers_ > 0 && dispatcher_.running() == 0) return EndStop(PatienceOver());
   if (Now() < patience_until_) return;
-  if (cancelled_handlers_ > 0 || dispatcher_.running() == 0) return EndStop(PatienceOver());
+  if (cancelled_handlers_ > 0 || working() == 0) return EndStop(PatienceOver());
   cancelled_handlers_ = dispatcher_.running();
   patience_until_ = Now() + kCancelGrace;
   absl::Status why = absl::UnavailableError(absl::StrCat("server ", dispatcher_.instance(), " stopped"));
@@ -295,7 +314,7 @@ void Server::Impl::SendAnswer(mqtt::Message message) {
 }
 
 void Server::Impl::AnswerSent(const absl::StatusOr<ReasonCode>& result) {
-  const Lock lock(mutex_);
+  const Lock lock(*this);
   --answers_under_way_;
   if (!result.ok() && environment_.log->Wants(mqtt::LogLevel::kWarning)) {
     environment_.log->Write(mqtt::LogLevel::kWarning,
@@ -303,6 +322,52 @@ void Server::Impl::AnswerSent(const absl::StatusOr<ReasonCode>& result) {
                                          " why=", Quoted(mqtt::ToStd(result.status().message()))));
   }
   CheckDrained();
+}
+
+void Server::Impl::SendFrame(mqtt::Message message, std::shared_ptr<ServerCall::State> fragment_of, std::size_t bytes) {
+  if (client_ == nullptr) return;
+  if (fragment_of == nullptr) return client_->Publish(std::move(message), [](const absl::StatusOr<ReasonCode>&) {});
+  mqtt::Completion<absl::StatusOr<ReasonCode>> sent(
+      [weak = weak_from_this(), call = std::move(fragment_of), bytes](const absl::StatusOr<ReasonCode>& result) {
+        const auto self = weak.lock();
+        if (self == nullptr) return;
+        const Lock lock(*self);
+        if (self->client_ == nullptr) return;
+        self->dispatcher_.FrameSent(*call, bytes, result.status(), self->Now());
+        self->ArmTimer();
+      });
+  client_->Publish(std::move(message), std::move(sent));
+}
+
+// A completion must not come while its operation is being begun.
+void Server::Impl::Step(mqtt::Completion<bool> done, bool yes) {
+  if (!done) return;
+  if (!initiating_) {
+    stepped_.emplace_back(std::move(done), yes);
+  } else {
+    asio::post(executor_, [done = std::move(done), yes]() mutable { done(yes); });
+  }
+}
+
+void Server::Impl::Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done) {
+  const Lock lock(*this);
+  const bool before = std::exchange(initiating_, true);
+  dispatcher_.Read(call, message, std::move(done), Now());
+  initiating_ = before;
+  ArmTimer();
+}
+
+void Server::Impl::CancelRead(ServerCall::State& call) {
+  const Lock lock(*this);
+  dispatcher_.CancelRead(call);
+}
+
+void Server::Impl::Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done) {
+  const Lock lock(*this);
+  const bool before = std::exchange(initiating_, true);
+  dispatcher_.Write(call, std::move(message), std::move(done), Now());
+  initiating_ = before;
+  ArmTimer();
 }
 
 std::shared_ptr<const HandlerPlace> Server::Impl::PlaceForHandler() {
@@ -338,13 +403,13 @@ void Server::Impl::RunHandler(Service& service, std::size_t method, std::shared_
 }
 
 void Server::Impl::HandlerEnded(ServerCall::State& call, Answer answer) {
-  const Lock lock(mutex_);
+  const Lock lock(*this);
   dispatcher_.HandlerEnded(call, std::move(answer), Now());
   CheckDrained();
 }
 
 void Server::Impl::HandlerLost(ServerCall::State& call) {
-  const Lock lock(mutex_);
+  const Lock lock(*this);
   dispatcher_.HandlerLost(call);
 }
 
@@ -358,7 +423,7 @@ void Server::Impl::ArmTimer() {
 }
 
 void Server::Impl::TimerFired() {
-  const Lock lock(mutex_);
+  const Lock lock(*this);
   if (client_ == nullptr) return;
   armed_ = mqtt::kNever;
   dispatcher_.TimeIs(Now());

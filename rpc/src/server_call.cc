@@ -11,6 +11,7 @@
 
 #include "mqttrpc/mqtt/status.h"
 #include "payload.h"
+#include "server_frames.h"
 
 namespace mqttrpc {
 namespace {
@@ -69,6 +70,11 @@ ServerCall::State::~State() {
   // gone has forgotten us before.
   if (!place_->hop && !linked()) return;
   if (const auto sink = place_->sink.lock()) sink->HandlerLost(*this);
+}
+
+void ServerCall::State::SetPayload(std::string payload) {
+  owned_payload_ = std::move(payload);
+  payload_ = owned_payload_;
 }
 
 void ServerCall::State::OwnPayload() {
@@ -142,7 +148,7 @@ void ServerCall::State::Finish(const absl::Status& status, const google::protobu
   }
   absl::Status outcome = status;
   Answer answer;
-  if (outcome.ok()) {
+  if (outcome.ok() && !method_.streams_replies()) {
     outcome = reply == nullptr ? absl::InternalError("handler gave no reply")
                                : WritePayload(*reply, content_type_, answer.payload);
     if (!outcome.ok()) outcome = absl::InternalError(outcome.message());
@@ -214,6 +220,70 @@ ServerCall& ServerCall::operator=(ServerCall&& other) noexcept {
   return *this;
 }
 
+// --- A handler's reader and writer: from any thread to the client's executor
+
+class ServerCall::State::HandlerStream final : public MessageStream {
+ public:
+  explicit HandlerStream(std::shared_ptr<State> call) : call_(std::move(call)) {}
+
+  void Read(google::protobuf::Message& message, mqtt::Completion<bool> done) override {
+    if (asio::cancellation_slot slot = done.slot(); slot.is_connected()) {
+      slot.assign([call = call_](asio::cancellation_type) {
+        asio::post(call->place_->home, [call] {
+          if (const auto sink = call->place_->sink.lock()) sink->CancelRead(*call);
+        });
+      });
+    }
+    Do([into = &message](AnswerSink& sink, State& call,
+                         mqtt::Completion<bool> ended) { sink.Read(call, *into, std::move(ended)); },
+       std::move(done));
+  }
+
+  WrittenMessage Prepare(const google::protobuf::Message& message) override {
+    WrittenMessage written;
+    written.status = WritePayload(message, call_->content_type_, written.payload);
+    if (!std::exchange(call_->wrote_, true)) {
+      written.metadata = std::exchange(call_->reply_metadata_, {});
+      if (written.status.ok()) written.status = written.metadata.Check();
+    }
+    return written;
+  }
+
+  void Write(WrittenMessage message, mqtt::Completion<bool> done) override {
+    Do(
+        [message = std::move(message)](AnswerSink& sink, State& call, mqtt::Completion<bool> ended) mutable {
+          sink.Write(call, std::move(message), std::move(ended));
+        },
+        std::move(done));
+  }
+
+  void WritesDone() override {}
+  void Finish(mqtt::Completion<absl::Status> done) override {
+    asio::post(call_->place_->executor, [done = std::move(done)]() mutable {
+      done(absl::FailedPreconditionError("a handler ends its call by returning"));
+    });
+  }
+  void Cancel() override {}
+  std::uint64_t lost() const override { return call_->lost.load(std::memory_order_relaxed); }
+
+ private:
+  // With nobody there, nothing is read or written.
+  template <typename Act>
+  void Do(Act act, mqtt::Completion<bool> done) {
+    call_->place_->home.execute([call = call_, act = std::move(act), done = std::move(done)]() mutable {
+      if (const auto sink = call->place_->sink.lock()) return act(*sink, *call, std::move(done));
+      asio::post(call->place_->home, [done = std::move(done)]() mutable { done(false); });
+    });
+  }
+
+  const std::shared_ptr<State> call_;
+};
+
+std::shared_ptr<MessageStream> ServerCall::State::Stream() {
+  return std::make_shared<HandlerStream>(shared_from_this());
+}
+
+std::shared_ptr<MessageStream> ServerCall::stream() const { return state_->Stream(); }
 ServerContext& ServerCall::context() const { return *state_; }
 bool ServerCall::ReadRequest(google::protobuf::Message& request) { return state_->ReadRequest(request); }
 void ServerCall::Finish(const absl::Status& status, const google::protobuf::Message* reply) {

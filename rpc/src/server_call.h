@@ -22,6 +22,8 @@
 
 namespace mqttrpc {
 
+struct ServerFrames;
+
 // What a handler answers, written out.
 struct Answer {
   Answer() = default;
@@ -40,6 +42,11 @@ class AnswerSink {
  public:
   // On the client's executor; once per call that was handed to a handler.
   virtual void HandlerEnded(ServerCall::State& call, Answer answer) = 0;
+
+  // What the handler's reader and writer want. On the client's executor.
+  virtual void Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done) = 0;
+  virtual void CancelRead(ServerCall::State& call) = 0;
+  virtual void Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done) = 0;
 
   // Any thread: a call that never ended, since its executor is gone.
   virtual void HandlerLost(ServerCall::State& call) = 0;
@@ -86,19 +93,30 @@ class ServerCall::State final : public ServerContext,
   void FinishWithException(std::exception_ptr exception);
   void FinishUnanswered();
   void Spawn(asio::awaitable<void> body);
+  std::shared_ptr<MessageStream> Stream();
 
   // For the server.
   void OwnPayload();
+  void SetPayload(std::string payload);
   void Cancel();  // Tells the handler, wherever it runs.
   ResponseOut ResponseHead(std::chrono::milliseconds remaining) const;
   ContentType content_type() const { return content_type_; }
   bool one_way() const { return inbox_.empty(); }
+  const MethodInfo& method_info() const { return method_; }
+  std::string_view correlation_data() const { return correlation_data_; }
 
   // The server's own marks.
-  ReplyCache::Entry* entry = nullptr;  // Null: no duplicate can be told, or it is answered.
-  bool answered = false;               // Or nobody waits any more: what the handler says is dropped.
+  ReplyCache::Entry* entry = nullptr;    // Null: no duplicate can be told, or it is answered.
+  std::unique_ptr<ServerFrames> frames;  // Null: all is plain.
+  Service* handler = nullptr;            // Whose method `method_index` it is.
+  std::size_t method_index = 0;
+  std::optional<std::size_t> caller_packet;  // What the caller takes in one packet, if it takes fragments.
+  std::atomic<std::uint64_t> lost = 0;
+  bool answered = false;  // Or nobody waits any more: what the handler says is dropped.
 
  private:
+  class HandlerStream;
+
   void CancelOnExecutor();
   void Deliver(Answer answer);
 
@@ -116,6 +134,7 @@ class ServerCall::State final : public ServerContext,
   std::string owned_payload_;
   std::string_view payload_;
   Metadata reply_metadata_;
+  bool wrote_ = false;
   asio::cancellation_signal signal_;
 
   std::atomic<bool> cancelled_{false};

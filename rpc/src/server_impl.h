@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dispatcher.h"
@@ -36,6 +37,9 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
 
   // DispatcherShell
   void SendAnswer(mqtt::Message message) override;
+  void SendFrame(mqtt::Message message, std::shared_ptr<ServerCall::State> fragment_of, std::size_t bytes) override;
+  void Step(mqtt::Completion<bool> done, bool yes) override;
+  void CallReleased() override { CheckDrained(); }
   std::size_t answers_under_way() const override { return answers_under_way_; }
   std::shared_ptr<const HandlerPlace> PlaceForHandler() override;
   void RunHandler(Service& service, std::size_t method, std::shared_ptr<ServerCall::State> call) override;
@@ -43,10 +47,26 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   // AnswerSink
   void HandlerEnded(ServerCall::State& call, Answer answer) override;
   void HandlerLost(ServerCall::State& call) override;
+  void Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done) override;
+  void CancelRead(ServerCall::State& call) override;
+  void Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done) override;
 
  private:
   enum class Phase { kNew, kConnecting, kSubscribing, kServing, kDraining, kStopped };
-  using Lock = std::lock_guard<std::recursive_mutex>;
+
+  // Holds the lock; the outermost one ends what handlers wait for, still under it, when
+  // the state is consistent.
+  class Lock {
+   public:
+    explicit Lock(const Impl& impl);
+    ~Lock();
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+   private:
+    const Impl& impl_;
+    std::unique_lock<std::recursive_mutex> lock_;
+  };
 
   void Begin(Done done);
   void Subscribe(const absl::Status& connected);
@@ -56,6 +76,7 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   void UnsubscribeAll(bool count);
   void Drain(std::chrono::milliseconds patience, Done done);
   void CheckDrained();
+  std::size_t working() const { return dispatcher_.running() + dispatcher_.held(); }
   void EndStop(absl::Status status);
   absl::Status PatienceOver() const;
   void AnswerSent(const absl::StatusOr<mqtt::ReasonCode>& result);
@@ -78,7 +99,10 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   const std::shared_ptr<HandlerGate> gate_ = std::make_shared<HandlerGate>();
 
   mutable std::recursive_mutex mutex_;
-  mqtt::Client* client_;  // Null after Close().
+  mutable int locks_ = 0;  // Nested.
+  mutable std::vector<std::pair<mqtt::Completion<bool>, bool>> stepped_;
+  bool initiating_ = false;  // A handler's read or write is being begun.
+  mqtt::Client* client_;     // Null after Close().
   Dispatcher dispatcher_;
   std::shared_ptr<const HandlerPlace> home_place_;  // All handlers' if none hops; made with the first.
   Phase phase_ = Phase::kNew;

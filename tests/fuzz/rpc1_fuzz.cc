@@ -61,7 +61,7 @@ void AsRequest(const mqtt::MessageView& message) {
 void AsResponse(const mqtt::MessageView& message) {
   const auto response = Codec().DecodeResponse(message);
   if (!response.ok()) return;
-  if (!response->terminal) {
+  if (response->frame.has_value()) {
     RequestOut request;
     request.service = "acme.Lamp";
     request.target = "lamp";

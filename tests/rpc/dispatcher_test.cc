@@ -42,6 +42,13 @@ class DispatcherTest : public testing::Test, public DispatcherShell {
       test.dispatcher_->HandlerEnded(call, std::move(answer), test.now_);
     }
     void HandlerLost(ServerCall::State& call) override { test.dispatcher_->HandlerLost(call); }
+    void Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done) override {
+      test.dispatcher_->Read(call, message, std::move(done), test.now_);
+    }
+    void CancelRead(ServerCall::State& call) override { test.dispatcher_->CancelRead(call); }
+    void Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done) override {
+      test.dispatcher_->Write(call, std::move(message), std::move(done), test.now_);
+    }
     DispatcherTest& test;
   };
 
@@ -56,6 +63,11 @@ class DispatcherTest : public testing::Test, public DispatcherShell {
   void TearDown() override { open_.clear(); }
 
   void SendAnswer(mqtt::Message message) override { answers_.push_back(std::move(message)); }
+  void SendFrame(mqtt::Message message, std::shared_ptr<ServerCall::State>, std::size_t) override {
+    answers_.push_back(std::move(message));
+  }
+  void Step(mqtt::Completion<bool> done, bool yes) override { done(yes); }
+  void CallReleased() override {}
   std::shared_ptr<const HandlerPlace> PlaceForHandler() override {
     auto place = std::make_shared<HandlerPlace>();
     place->sink = sink_;
@@ -382,7 +394,7 @@ TEST_F(DispatcherTest, ACallThatIsForgottenAnswersInternal) {
 }
 
 TEST_F(DispatcherTest, AnAnswerOverTheBrokersPacketSizeIsReplaced) {
-  dispatcher_->set_maximum_packet_size(300);
+  dispatcher_->Connected(true, 300, 100, now_);
   Arrive(Request());
   Reply reply;
   reply.set_text(std::string(300, 'x'));
@@ -390,7 +402,7 @@ TEST_F(DispatcherTest, AnAnswerOverTheBrokersPacketSizeIsReplaced) {
   ASSERT_THAT(answers_, SizeIs(1));
   EXPECT_EQ(UserProperty(answers_[0], "rpc-status"), "8");
   EXPECT_EQ(UserProperty(answers_[0], "rpc-x"), "y");
-  EXPECT_THAT(UserProperty(answers_[0], "rpc-msg"), HasSubstr("broker takes 300"));
+  EXPECT_THAT(UserProperty(answers_[0], "rpc-msg"), HasSubstr("300 go in one packet"));
 }
 
 TEST_F(DispatcherTest, ReplyMetadataTravelsAlsoWithAnError) {

@@ -260,7 +260,7 @@ TEST(Rpc1HostileTest, RefusesWhatItCannotMeanAnything) {
 }
 
 TEST(Rpc1HostileTest, RefusesWhatIsReservedForLater) {
-  for (const auto& [name, value] : UserProperties{{"rpc-f", "o:8"}, {"rpc-enc", "zstd"}, {"rpc-sec", "1"}}) {
+  for (const auto& [name, value] : UserProperties{{"rpc-enc", "zstd"}, {"rpc-sec", "1"}}) {
     mqtt::Message message = PlainRequest();
     AddUserProperty(message, name, value);
     EXPECT_EQ(Codec().DecodeRequest(View(message))->refusal.code(), absl::StatusCode::kUnimplemented) << name;
@@ -349,7 +349,7 @@ TEST(Rpc1ResponseTest, AnErrorSaysCodeTextOutcomeAndPushBack) {
   EXPECT_EQ(decoded->status.outcome, Outcome::kNotExecuted);
   EXPECT_EQ(decoded->status.retry_after, milliseconds(100));
   EXPECT_EQ(decoded->instance, "lamp-42");
-  EXPECT_TRUE(decoded->terminal);
+  EXPECT_FALSE(decoded->frame.has_value());
 }
 
 TEST(Rpc1ResponseTest, APlainOneMeansOk) {
@@ -382,11 +382,15 @@ TEST(Rpc1ResponseTest, AnAcceptIsNotTheEnd) {
   AddUserProperty(message, "rpc-to", "rpc1/u/lamp-42/me");
   const auto decoded = Codec().DecodeResponse(View(message));
   ASSERT_TRUE(decoded.ok());
-  EXPECT_FALSE(decoded->terminal);
+  EXPECT_EQ(decoded->frame->kind, Frame::Kind::kAccept);
   EXPECT_EQ(decoded->later_topic, "rpc1/u/lamp-42/me");
-  mqtt::Message stream = Codec().EncodeResponse(SomeResponse(), "");
-  AddUserProperty(stream, "rpc-f", "m:1");
-  EXPECT_FALSE(Codec().DecodeResponse(View(stream)).ok());
+  mqtt::Message later = Codec().EncodeResponse(SomeResponse(), "");
+  AddUserProperty(later, "rpc-f", "m:1+");
+  const auto message_frame = Codec().DecodeResponse(View(later));
+  ASSERT_TRUE(message_frame.ok());
+  EXPECT_EQ(message_frame->frame->kind, Frame::Kind::kMessage);
+  EXPECT_EQ(message_frame->fragment.sequence, 1u);
+  EXPECT_TRUE(message_frame->fragment.more);
 }
 
 TEST(Rpc1ResponseTest, SentAgainItSaysTheTimeThatIsLeftThen) {

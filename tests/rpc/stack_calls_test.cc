@@ -342,23 +342,38 @@ TEST_F(StackTest, BadOptionsAreRefusedWithoutSending) {
   EXPECT_THAT(Seen("rpc1/q/"), SizeIs(0));
 }
 
-TEST_F(StackTest, ARequestLargerThanTheBrokerTakesIsNotSent) {
+TEST_F(StackTest, AOneWayRequestLargerThanTheBrokerTakesIsNotSent) {
   ServeAndOpen();
-  const Result result = Call(Ask(std::string(2 * 1024 * 1024, 'x')));
+  CallOptions options;
+  options.one_way = true;
+  const Result result = Call(Ask(std::string(2 * 1024 * 1024, 'x')), options);
   Run();
   ExpectError(result, absl::StatusCode::kResourceExhausted, Outcome::kNotExecuted, false);
 }
 
-TEST_F(StackTest, AReplyLargerThanTheBrokerTakesIsResourceExhausted) {
+TEST_F(StackTest, MessagesLargerThanTheBrokerTakesGoInFragments) {
+  ServeAndOpen();
+  const std::string text(2 * 1024 * 1024, 'x');
+  const Result result = Call(Ask(text));
+  Run();
+  ExpectOk(result, text);
+  EXPECT_EQ(service_.calls, 1);
+}
+
+TEST_F(StackTest, AReplyLargerThanAPlainCallerTakesIsResourceExhausted) {
   service_.plain = [](ServerContext&, const Question&) -> absl::StatusOr<Reply> {
     Reply reply;
     reply.set_text(std::string(2 * 1024 * 1024, 'x'));
     return reply;
   };
-  ServeAndOpen();
-  const Result result = Call(Ask(""));
-  Run();
-  ExpectError(result, absl::StatusCode::kResourceExhausted, Outcome::kExecuted, true, "broker takes");
+  Serve();
+  mqtt::Client& plain = Plain("me-plain", "rpc1/r/me-plain/+");
+  mqtt::Message request("rpc1/q/mqttrpc.test.Echo/dev-1/Echo/me-plain", "", mqtt::QoS::kAtLeastOnce);
+  request.properties.Set(property::kResponseTopic, "rpc1/r/me-plain/1");
+  Publish(plain, request);
+  ASSERT_THAT(inbox_, SizeIs(1));
+  EXPECT_EQ(UserProperty(inbox_[0], "rpc-status"), "8");
+  EXPECT_THAT(UserProperty(inbox_[0], "rpc-msg"), HasSubstr("takes no fragments"));
 }
 
 TEST_F(StackTest, AReplyThatDoesNotParseIsInternal) {

@@ -22,6 +22,7 @@
 #include "mqttrpc/mqtt/completion.h"
 #include "mqttrpc/rpc/call_options.h"
 #include "mqttrpc/rpc/method.h"
+#include "mqttrpc/rpc/stream.h"
 
 namespace mqttrpc {
 
@@ -48,6 +49,21 @@ struct ChannelOptions {
 
   // Calls under way at a time; more fail with kResourceExhausted.
   std::size_t maximum_calls = 100'000;
+
+  // What we take of each call's replies.
+  StreamLimits limits;
+
+  // Larger requests, in bytes with topic and properties, go in fragments; and any that the
+  // broker does not take in one piece. At least 1 KiB.
+  std::size_t fragment_above = 256 * 1024;
+
+  // A stream, or a call with a timeout over twice this, ends with kUnavailable if the other
+  // side does not say within it that it is at work. 100 ms to 1 hour.
+  std::chrono::milliseconds accept_timeout{5'000};
+
+  // How often it is then asked whether it still is; after three times as long without a
+  // word of it, or without a connection, the call ends with kUnavailable. 100 ms to 1 hour.
+  std::chrono::milliseconds ping_interval{10'000};
 };
 
 // Makes calls. Any thread may use it; it lives on the client's executor. The
@@ -100,13 +116,35 @@ class Channel {
               },
               slot);
         },
-        Prepare(service, method, target, request, std::move(options)));
+        Prepare(service, method, target, &request, std::move(options)));
+  }
+
+  // For generated code: methods that stream. They begin at once; what keeps them from
+  // it, Finish() says. `request` is only read before this returns.
+  template <typename Reply>
+  ClientReader<Reply> OpenReader(const ServiceInfo& service, const MethodInfo& method, std::string_view target,
+                                 const google::protobuf::Message& request, CallOptions options) {
+    return ClientReader<Reply>(Open(Prepare(service, method, target, &request, std::move(options)), nullptr));
+  }
+  template <typename Request, typename Reply>
+  ClientWriter<Request, Reply> OpenWriter(const ServiceInfo& service, const MethodInfo& method, std::string_view target,
+                                          CallOptions options) {
+    auto reply = std::make_shared<Reply>();
+    auto stream = Open(Prepare(service, method, target, nullptr, std::move(options)), reply);
+    return ClientWriter<Request, Reply>(std::move(stream), std::move(reply));
+  }
+  template <typename Request, typename Reply>
+  ClientReaderWriter<Request, Reply> OpenReaderWriter(const ServiceInfo& service, const MethodInfo& method,
+                                                      std::string_view target, CallOptions options) {
+    return ClientReaderWriter<Request, Reply>(
+        Open(Prepare(service, method, target, nullptr, std::move(options)), nullptr));
   }
 
   mqtt::Client& client() const;
 
  private:
   class Impl;
+  class Stream;
 
   // What a call under way ends with, in one allocation.
   template <typename Reply>
@@ -129,8 +167,11 @@ class Channel {
     CallOptions options;
   };
 
+  // `request`: null if the method's requests stream.
   PreparedCall Prepare(const ServiceInfo& service, const MethodInfo& method, std::string_view target,
-                       const google::protobuf::Message& request, CallOptions options) const;
+                       const google::protobuf::Message* request, CallOptions options) const;
+  // `reply`: for the one reply of a method whose replies do not stream.
+  std::shared_ptr<MessageStream> Open(PreparedCall call, std::shared_ptr<google::protobuf::Message> reply);
   static void StartCall(const std::shared_ptr<Impl>& impl, PreparedCall call, google::protobuf::Message& reply,
                         absl::AnyInvocable<void(absl::Status)> done, asio::cancellation_slot slot);
 

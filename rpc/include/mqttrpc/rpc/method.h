@@ -16,12 +16,31 @@ enum class Idempotency {
   kIdempotent,     // Twice is as good as once.
 };
 
+// Which side sends one message, and which any number of them.
+enum class MethodKind {
+  kUnary,
+  kServerStreaming,  // One request, many replies.
+  kClientStreaming,  // Many requests, one reply.
+  kBidiStreaming,
+};
+
 // One method of a service. Lives in static storage.
 struct MethodInfo {
-  std::string_view name;                    // As in the .proto: "SetTarget".
-  std::chrono::milliseconds timeout{0};     // 0: the channel's default.
-  mqtt::QoS qos = mqtt::QoS::kAtLeastOnce;  // Of requests and responses; not 2.
+  constexpr bool streams_requests() const {
+    return kind == MethodKind::kClientStreaming || kind == MethodKind::kBidiStreaming;
+  }
+  constexpr bool streams_replies() const {
+    return kind == MethodKind::kServerStreaming || kind == MethodKind::kBidiStreaming;
+  }
+
+  std::string_view name;  // As in the .proto: "SetTarget".
+  // 0: the channel's default for unary calls; no deadline for streams.
+  std::chrono::milliseconds timeout{0};
+  // Not 2. Of unary requests and replies; of a stream's messages: with 0 they may be
+  // lost, which its reader counts, while the stream itself opens and ends reliably.
+  mqtt::QoS qos = mqtt::QoS::kAtLeastOnce;
   Idempotency idempotency = Idempotency::kUnknown;
+  MethodKind kind = MethodKind::kUnary;
 };
 
 // One service. Lives in static storage.

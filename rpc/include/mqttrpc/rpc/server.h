@@ -18,6 +18,7 @@
 #include "mqttrpc/mqtt/client.h"
 #include "mqttrpc/mqtt/completion.h"
 #include "mqttrpc/rpc/service.h"
+#include "mqttrpc/rpc/stream.h"
 
 namespace mqttrpc {
 
@@ -45,6 +46,11 @@ struct ServerOptions {
   // Stored replies, by which a duplicated request is answered and not run
   // again; kept until its deadline and 60 s more. In bytes; the oldest go first.
   std::size_t reply_cache_bytes = 4 * 1024 * 1024;
+
+  // What we take of each call's requests, and what may wait in all of them together, in
+  // bytes: a call that brings more than that ends with RESOURCE_EXHAUSTED.
+  StreamLimits limits;
+  std::size_t maximum_waiting_bytes = 64 * 1024 * 1024;
 
   // Where handlers run; empty: the client's executor, one after the other, where
   // they must not block. Otherwise each call has a strand of its own there, so

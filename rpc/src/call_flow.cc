@@ -1,0 +1,175 @@
+#include "call_flow.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "mqttrpc/mqtt/status.h"
+#include "mqttrpc/rpc/status.h"
+#include "status_wire.h"
+
+namespace mqttrpc {
+namespace {
+
+// Frames may overtake each other only across a lost session, and then soon arrive.
+constexpr std::chrono::seconds kGapPatience{1};
+// What a caller may take to hear the end of a call.
+constexpr std::chrono::seconds kLinger{30};
+// As long as a writer that may lose messages waits for room before it says what it has sent.
+constexpr std::chrono::milliseconds kAnnouncePatience{100};
+
+}  // namespace
+
+CallFlow::CallFlow(const FlowOptions& options, mqtt::TimePoint now)
+    : options_(options),
+      sending_(options.reliable),
+      receiving_(options.limits, options.reliable),
+      accepted_(!options.caller),
+      dead_at_(DeadAt(now)) {
+  receiving_.Grant();
+}
+
+void CallFlow::Heard(mqtt::TimePoint now) {
+  if (options_.caller && !accepted_) ping_at_ = now + options_.idle;
+  accepted_ = true;
+  dead_at_ = lingers_ ? now + kLinger : DeadAt(now);
+}
+
+void CallFlow::Accepted(std::uint64_t limit) {
+  if (options_.caller && options_.opens_with_message) sending_.Confirm(1);
+  sending_.Grant(limit);
+}
+
+absl::Status CallFlow::Message(const FragmentIn& fragment, mqtt::TimePoint now) {
+  absl::Status status = receiving_.Arrived(fragment);
+  WatchGap(now);
+  return status;
+}
+
+absl::Status CallFlow::End(const FragmentIn& end, bool with_message, mqtt::TimePoint now) {
+  absl::Status status = receiving_.Ended(end, with_message);
+  WatchGap(now);
+  return status;
+}
+
+absl::Status CallFlow::Control(const Frame& frame, mqtt::TimePoint now) {
+  switch (frame.kind) {
+    case Frame::Kind::kWindow:
+      if (absl::Status status = sending_.Acknowledge(frame.number, frame.limit); !status.ok()) return status;
+      if (frame.again) {
+        // It has lost what was on its way to it: our windows too.
+        sending_.Rewind();
+        owes_window_ = true;
+        if (!options_.caller) owes_accept_ = true;
+      }
+      return absl::OkStatus();
+    case Frame::Kind::kPing:
+      owes_pong_ = true;
+      owes_window_ = true;  // The last one may be lost, and its peer wait for it.
+      break;
+    case Frame::Kind::kPong: break;
+    default:
+      return absl::InternalError(absl::StrCat("the peer sent the frame ", frame.Text(), " where it means nothing"));
+  }
+  receiving_.PeerSent(frame.number);
+  if (receiving_.WorthTelling()) owes_window_ = true;
+  WatchGap(now);
+  return absl::OkStatus();
+}
+
+void CallFlow::WatchGap(mqtt::TimePoint now) {
+  if (!receiving_.misses()) {
+    gap_at_ = mqtt::kNever;
+  } else if (gap_at_ == mqtt::kNever) {
+    gap_at_ = now + kGapPatience;
+  }
+}
+
+void CallFlow::Opened(mqtt::TimePoint now, mqtt::Duration patience) {
+  accept_patience_ = patience;
+  if (!accepted_) dead_at_ = now + patience;
+}
+
+void CallFlow::Connected(bool session_present, mqtt::TimePoint now) {
+  connected_ = true;
+  if (!accepted_ && options_.caller && accept_patience_ != mqtt::Duration::max()) dead_at_ = now + accept_patience_;
+  if (session_present) return;
+  // What was on its way to us is lost.
+  owes_again_ = true;
+  owes_window_ = true;
+}
+
+// A connection that is away is no sign that the other side is: it gets its time again.
+void CallFlow::Disconnected(mqtt::TimePoint now) {
+  connected_ = false;
+  dead_at_ = DeadAt(now);
+}
+
+void CallFlow::Linger(mqtt::TimePoint now) {
+  lingers_ = true;
+  dead_at_ = now + kLinger;
+  accept_at_ = gap_at_ = mqtt::kNever;
+}
+
+void CallFlow::Taken() {
+  if (receiving_.WorthTelling() && !receiving_.has_end()) owes_window_ = true;
+}
+
+void CallFlow::Written(mqtt::TimePoint now) {
+  if (options_.reliable || !sending_.blocked()) {
+    announce_at_ = mqtt::kNever;
+  } else if (announce_at_ == mqtt::kNever) {
+    announce_at_ = now + kAnnouncePatience;
+  }
+}
+
+void CallFlow::Announce() { (options_.caller ? owes_ping_ : owes_pong_) = true; }
+
+absl::Status CallFlow::TimeIs(mqtt::TimePoint now) {
+  if (dead_at_ <= now) {
+    const mqtt::Duration silence =
+        accepted_ || accept_patience_ == mqtt::Duration::max() ? dead_after() : accept_patience_;
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(connected_ ? silence : dead_after()).count();
+    return absl::UnavailableError(connected_ ? absl::StrCat("nothing was heard from the other side for ", ms, " ms")
+                                             : absl::StrCat("not connected for ", ms, " ms"));
+  }
+  if (accept_at_ <= now) {
+    owes_accept_ = true;
+    accept_at_ = mqtt::kNever;
+  }
+  if (gap_at_ <= now) {
+    owes_again_ = true;
+    owes_window_ = true;
+    gap_at_ = now + kGapPatience;
+  }
+  if (announce_at_ <= now) {
+    Announce();
+    announce_at_ = mqtt::kNever;
+    Written(now);
+  }
+  if (ping_at_ <= now) {
+    owes_ping_ = true;
+    owes_window_ = true;
+    ping_at_ = now + options_.idle;
+  }
+  return absl::OkStatus();
+}
+
+mqtt::TimePoint CallFlow::WakeAt() const { return std::min({dead_at_, ping_at_, accept_at_, gap_at_, announce_at_}); }
+
+std::optional<Frame> CallFlow::TakeControl() {
+  if (!connected_) return std::nullopt;
+  if (std::exchange(owes_accept_, false)) return Frame(Frame::Kind::kAccept, receiving_.Grant());
+  if (std::exchange(owes_window_, false)) {
+    Frame window(Frame::Kind::kWindow, receiving_.next());
+    window.limit = std::max(receiving_.Grant(), window.number);
+    window.again = std::exchange(owes_again_, false);
+    return window;
+  }
+  if (std::exchange(owes_pong_, false)) return Frame(Frame::Kind::kPong, sending_.frames_sent());
+  if (std::exchange(owes_ping_, false)) return Frame(Frame::Kind::kPing, sending_.frames_sent());
+  return std::nullopt;
+}
+
+}  // namespace mqttrpc

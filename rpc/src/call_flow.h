@@ -1,0 +1,109 @@
+// A call that is more than one message each way, as either side sees it: its messages both
+// ways, the frames that steer them, and whether the other side is still there. No I/O:
+// frames and time go in; frames, messages and a time to be woken at come out.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include <absl/status/status.h>
+
+#include "frame.h"
+#include "linked_list.h"
+#include "mqttrpc/mqtt/deadline_queue.h"
+#include "mqttrpc/rpc/stream.h"
+#include "receive_flow.h"
+#include "send_flow.h"
+
+namespace mqttrpc {
+
+// A responder sends so many frames to a caller that named no limit: one whose unary request
+// was a plain message.
+inline constexpr std::uint64_t kPlainLimit = 16;
+
+struct FlowOptions {
+  FlowOptions() = default;
+
+  bool caller = false;  // We are; else the responder.
+  bool reliable = true;
+  bool opens_with_message = false;  // The opening frame holds the first message, or its first fragment.
+  StreamLimits limits;
+  // How often the caller pings; a side that hears nothing for three times as long is gone.
+  // 0: never, and it is not.
+  mqtt::Duration idle{};
+};
+
+class CallFlow : public mqtt::DeadlineQueue::Entry, public ListNode {
+ public:
+  CallFlow(const FlowOptions& options, mqtt::TimePoint now);
+
+  SendFlow& sending() { return sending_; }
+  ReceiveFlow& receiving() { return receiving_; }
+
+  // --- What the other side says. Not OK: the call ends with it.
+
+  // Any frame of it came.
+  void Heard(mqtt::TimePoint now);
+  void Accepted(std::uint64_t limit);  // The responder has the opening frame.
+  absl::Status Message(const FragmentIn& fragment, mqtt::TimePoint now);
+  absl::Status End(const FragmentIn& end, bool with_message, mqtt::TimePoint now);
+  absl::Status Control(const Frame& frame, mqtt::TimePoint now);  // Windows, pings, pongs.
+
+  // --- What happens here.
+
+  // The opening frame went out. Nothing heard for `patience`: nobody is there.
+  void Opened(mqtt::TimePoint now, mqtt::Duration patience);
+  void Connected(bool session_present, mqtt::TimePoint now);
+  void Disconnected(mqtt::TimePoint now);
+  // The responder's: to say that it has the call; at once, or if it is still at work then.
+  void OweAccept() { owes_accept_ = true; }
+  void OweAcceptAt(mqtt::TimePoint when) { accept_at_ = when; }
+  // The responder has ended, and waits for the caller to have heard all of it: not for long.
+  void Linger(mqtt::TimePoint now);
+  // Messages were taken: the other side may send more.
+  void Taken();
+  // Messages were written. One that may be lost and has no room may wait for frames that
+  // nobody knows of.
+  void Written(mqtt::TimePoint now);
+  // Whatever is due. Not OK: the other side is gone, kUnavailable.
+  absl::Status TimeIs(mqtt::TimePoint now);
+  mqtt::TimePoint WakeAt() const;
+
+  bool accepted() const { return accepted_; }
+  bool lingers() const { return lingers_; }
+
+  // The next frame that steers, while there is a connection: to be sent at once, ahead of messages.
+  std::optional<Frame> TakeControl();
+
+ private:
+  mqtt::Duration dead_after() const { return 3 * options_.idle; }
+  mqtt::TimePoint DeadAt(mqtt::TimePoint now) const {
+    return options_.idle.count() > 0 ? now + dead_after() : mqtt::kNever;
+  }
+  void WatchGap(mqtt::TimePoint now);
+  void Announce();
+
+  const FlowOptions options_;
+  SendFlow sending_;
+  ReceiveFlow receiving_;
+  bool connected_ = true;
+  bool accepted_ = false;
+  bool lingers_ = false;
+  mqtt::Duration accept_patience_ = mqtt::Duration::max();
+
+  mqtt::TimePoint dead_at_;
+  mqtt::TimePoint ping_at_ = mqtt::kNever;
+  mqtt::TimePoint accept_at_ = mqtt::kNever;
+  mqtt::TimePoint gap_at_ = mqtt::kNever;       // Ask again then for what is missing.
+  mqtt::TimePoint announce_at_ = mqtt::kNever;  // Say then how much was sent.
+
+  // Frames owed.
+  bool owes_accept_ = false;
+  bool owes_window_ = false;
+  bool owes_again_ = false;
+  bool owes_ping_ = false;
+  bool owes_pong_ = false;
+};
+
+}  // namespace mqttrpc

@@ -1,0 +1,72 @@
+// One call on the calling side, with what its end needs.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <absl/functional/any_invocable.h>
+#include <absl/status/status.h>
+#include <google/protobuf/message.h>
+#include <asio/cancellation_signal.hpp>
+
+#include "call_flow.h"
+#include "call_table.h"
+#include "mqttrpc/mqtt/completion.h"
+
+namespace mqttrpc {
+
+struct ChannelCall;
+
+// What a call has beyond a plain request and a plain answer.
+struct ClientFrames final : CallFlow {
+  ClientFrames(ChannelCall& call_in, const FlowOptions& options, mqtt::TimePoint now)
+      : CallFlow(options, now), call(call_in) {}
+
+  ChannelCall& call;
+  std::string instance;            // That answers; empty until it is known.
+  std::size_t maximum_packet = 0;  // That it takes; 0: unknown.
+
+  // What its reader and writer wait for.
+  google::protobuf::Message* read_into = nullptr;
+  mqtt::Completion<bool> read_done;
+  std::deque<mqtt::Completion<bool>> writes;  // Of messages that are not cut to the end.
+  std::uint64_t writes_told = 0;              // So many of them have been told.
+
+  std::optional<absl::Status> remote_end;  // What the responder ended with.
+};
+
+struct ChannelCall final : PendingCall {
+  ChannelCall() = default;
+
+  bool resumes() const override {
+    // A pool may have given the opening frame to anyone.
+    return frames != nullptr && (frames->accepted() || !frames->instance.empty());
+  }
+
+  // Where the one reply goes; null if replies stream. Kept alive by `done` or `kept_reply`.
+  google::protobuf::Message* reply = nullptr;
+  std::shared_ptr<google::protobuf::Message> kept_reply;
+  absl::AnyInvocable<void(absl::Status)> done;  // A stream's: null until Finish().
+  std::optional<absl::Status> ended;            // A stream that has ended: how.
+  bool writes_done = false;
+  bool finished = false;  // Finish() was called.
+  CallInfo info;          // Of a stream: its user's own is there when Finish() ends.
+  std::atomic<std::uint64_t> lost = 0;
+
+  std::unique_ptr<ClientFrames> frames;  // Null: so far all is plain.
+
+  // One for each sending, since an abandoned one may end after the next began.
+  // Nearly always there is one only.
+  asio::cancellation_signal first_abandon;
+  std::list<asio::cancellation_signal> later_abandons;
+
+  asio::cancellation_signal& last_abandon() { return later_abandons.empty() ? first_abandon : later_abandons.back(); }
+  bool streams() const { return method->kind != MethodKind::kUnary; }
+};
+
+}  // namespace mqttrpc

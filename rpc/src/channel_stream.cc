@@ -1,0 +1,53 @@
+#include "channel_stream.h"
+
+#include <asio/post.hpp>
+
+#include "payload.h"
+
+namespace mqttrpc {
+namespace {
+
+// Runs `act` on the executor, later: not inside the emit() of whoever cancels.
+template <typename Act>
+void OnSlot(asio::cancellation_slot slot, asio::any_io_executor executor, Act act) {
+  if (!slot.is_connected()) return;
+  slot.assign(
+      [executor = std::move(executor), act = std::move(act)](asio::cancellation_type) { asio::post(executor, act); });
+}
+
+}  // namespace
+
+void Channel::Stream::Read(google::protobuf::Message& message, mqtt::Completion<bool> done) {
+  OnSlot(done.slot(), impl_->executor(), [impl = impl_, call = call_] { impl->CancelRead(*call); });
+  Do([into = &message, done = std::move(done)](Impl& impl, ChannelCall& call) mutable {
+    impl.Read(call, *into, std::move(done));
+  });
+}
+
+WrittenMessage Channel::Stream::Prepare(const google::protobuf::Message& message) {
+  WrittenMessage written;
+  written.status = WritePayload(message, call_->options.content_type, written.payload);
+  return written;
+}
+
+void Channel::Stream::Write(WrittenMessage message, mqtt::Completion<bool> done) {
+  OnSlot(done.slot(), impl_->executor(), [impl = impl_, call = call_] { impl->CancelCall(*call); });
+  Do([message = std::move(message), done = std::move(done)](Impl& impl, ChannelCall& call) mutable {
+    impl.Write(call, std::move(message), std::move(done));
+  });
+}
+
+void Channel::Stream::WritesDone() {
+  Do([](Impl& impl, ChannelCall& call) { impl.WritesDone(call); });
+}
+
+void Channel::Stream::Finish(mqtt::Completion<absl::Status> done) {
+  OnSlot(done.slot(), impl_->executor(), [impl = impl_, call = call_] { impl->CancelCall(*call); });
+  Do([done = std::move(done)](Impl& impl, ChannelCall& call) mutable { impl.Finish(call, std::move(done)); });
+}
+
+void Channel::Stream::Cancel() {
+  Do([](Impl& impl, ChannelCall& call) { impl.CancelCall(call); });
+}
+
+}  // namespace mqttrpc

@@ -1,0 +1,35 @@
+// A stream's reader and writer on the calling side: from any thread to the channel's executor.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "channel_impl.h"
+
+namespace mqttrpc {
+
+class Channel::Stream final : public MessageStream {
+ public:
+  Stream(std::shared_ptr<Impl> impl, std::shared_ptr<ChannelCall> call)
+      : impl_(std::move(impl)), call_(std::move(call)) {}
+
+  void Read(google::protobuf::Message& message, mqtt::Completion<bool> done) override;
+  WrittenMessage Prepare(const google::protobuf::Message& message) override;
+  void Write(WrittenMessage message, mqtt::Completion<bool> done) override;
+  void WritesDone() override;
+  void Finish(mqtt::Completion<absl::Status> done) override;
+  void Cancel() override;
+  std::uint64_t lost() const override { return call_->lost.load(std::memory_order_relaxed); }
+
+ private:
+  // Runs `act(Impl&, ChannelCall&)` on the executor: at once if this is it.
+  template <typename Act>
+  void Do(Act act) {
+    impl_->executor().execute([impl = impl_, call = call_, act = std::move(act)]() mutable { act(*impl, *call); });
+  }
+
+  const std::shared_ptr<Impl> impl_;
+  const std::shared_ptr<ChannelCall> call_;
+};
+
+}  // namespace mqttrpc

@@ -1,0 +1,445 @@
+// The serving side of calls that are more than a plain request and a plain answer.
+#include <algorithm>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "dispatcher.h"
+#include "mqttrpc/mqtt/status.h"
+#include "packet_size.h"
+#include "payload.h"
+#include "text.h"
+#include "time_left.h"
+
+namespace mqttrpc {
+
+using mqtt::LogLevel;
+using mqtt::ToStd;
+using std::chrono::milliseconds;
+
+namespace {
+
+// What a caller may ask to be pinged by. Outside of it, the nearest.
+constexpr milliseconds kShortestIdle{100};
+constexpr milliseconds kLongestIdle{3'600'000};
+
+// How long a frame is worth delivering where the caller does not ping.
+constexpr std::chrono::seconds kFrameExpiry{30};
+
+}  // namespace
+
+// --- Opening
+
+// Whether the request opens its method's kind of call in a way that we can serve.
+absl::Status Dispatcher::CheckFrames(const RequestIn& request, const MethodInfo& method) const {
+  const bool framed = request.frame.has_value() || method.kind != MethodKind::kUnary;
+  if (!framed) return absl::OkStatus();
+  if (request.inbox.empty() || request.correlation_data.value_or("").empty()) {
+    return absl::InvalidArgumentError("a stream or a fragment needs Response Topic and Correlation Data");
+  }
+  if (!request.frame.has_value()) {
+    if (!method.streams_requests()) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("method ", mqtt::ToAbsl(request.method), " takes a stream: open it with rpc-f o:"));
+  }
+  if (request.frame->empty && !method.streams_requests()) {
+    return absl::InvalidArgumentError(absl::StrCat("method ", mqtt::ToAbsl(request.method),
+                                                   " takes one request; rpc-f ", request.frame->Text(),
+                                                   " opens without it"));
+  }
+  return absl::OkStatus();
+}
+
+ServerFrames& Dispatcher::MakeFrames(ServerCall::State& call, mqtt::Duration idle, mqtt::TimePoint now) {
+  if (call.frames != nullptr) return *call.frames;
+  FlowOptions flow;
+  flow.reliable = call.method_info().kind == MethodKind::kUnary || call.method_info().qos != mqtt::QoS::kAtMostOnce;
+  flow.limits = options_.limits;
+  flow.idle = idle;
+  call.frames = std::make_unique<ServerFrames>(call, flow, now);
+  if (!connected_) call.frames->Disconnected(now);
+  call.frames->sending().set_room(RoomTo(call));
+  return *call.frames;
+}
+
+void Dispatcher::BeginFrames(const std::shared_ptr<ServerCall::State>& call, const RequestIn& request,
+                             mqtt::TimePoint now) {
+  mqtt::Duration idle{};
+  if (request.idle.has_value()) idle = std::clamp(*request.idle, kShortestIdle, kLongestIdle);
+  ServerFrames& frames = MakeFrames(*call, idle, now);
+  const bool long_unary = !request.frame.has_value() && call->method_info().kind == MethodKind::kUnary;
+  if (long_unary) {
+    frames.OweAcceptAt(now + *request.accept);
+    ScheduleFlow(frames);
+    return Run(call);
+  }
+  frames.sending().Grant(request.frame.has_value() ? request.frame->number : kPlainLimit);
+  frames.OweAccept();
+  absl::Status status;
+  if (call->method_info().streams_requests()) {
+    if (!request.frame->empty) status = frames.Message(request.fragment, now);
+  } else if (request.fragment.more) {
+    frames.waits_for_request = true;
+    held_[call.get()] = call;
+    status = frames.Message(request.fragment, now);
+    if (status.ok()) status = Deliver(*call);
+  } else {
+    frames.receiving().PassThrough(request.fragment);
+  }
+  if (!status.ok()) return Break(*call, std::move(status), now);
+  Settle(*call, now);  // The accept goes out before anything that the handler says.
+  if (!frames.waits_for_request) Run(call);
+}
+
+void Dispatcher::RequestIsWhole(const std::shared_ptr<ServerCall::State>& call, std::string payload) {
+  call->frames->waits_for_request = false;
+  held_.erase(call.get());
+  call->SetPayload(std::move(payload));
+  Run(call);
+}
+
+// --- Later frames
+
+void Dispatcher::LaterArrived(const mqtt::MessageView& message, mqtt::TimePoint now) {
+  const absl::StatusOr<LaterIn> later = codec_.DecodeLater(message);
+  if (!later.ok()) {
+    return Log(LogLevel::kWarning, "frame_dropped", message.topic_name, ToStd(later.status().message()));
+  }
+  if (later->instance != instance_)
+    return Log(LogLevel::kWarning, "frame_dropped", message.topic_name, "not our topic");
+  const ReplyCache::Entry* entry = cache_.Find(later->caller, later->correlation_data);
+  const bool cancels = later->broken.ok() && later->frame.kind == Frame::Kind::kCancel;
+  if (entry == nullptr) return cancels ? void() : UnknownCall(*later);
+  const auto call = entry->running == nullptr ? nullptr : entry->running->weak_from_this().lock();
+  if (call == nullptr) {
+    if (cancels || entry->running != nullptr) return;
+    // It is over; the caller has not heard of it, unless this only tells that it has.
+    const bool asks = later->frame.kind != Frame::Kind::kWindow || later->frame.again;
+    if (entry->answer.has_value()) {
+      if (asks) Duplicate(*entry, now);
+    } else if (asks) {
+      UnknownCall(*later);
+    }
+    return;
+  }
+  if (cancels) return CancelledByCaller(*call, now);
+  if (call->frames == nullptr || (call->answered && !call->frames->lingers())) return;
+  absl::Status status = later->broken.ok() ? TakeFrame(*call, *later, now) : later->broken;
+  if (!status.ok()) return Break(*call, std::move(status), now);
+  Settle(*call, now);
+}
+
+// It may have been ours before a restart, or have ended long ago.
+void Dispatcher::UnknownCall(const LaterIn& later) {
+  if (later.inbox.empty()) return;
+  absl::Status why = absl::UnavailableError(absl::StrCat("server ", instance_, " does not know this call"));
+  SetOutcome(why, Outcome::kPerhaps);
+  const Answer answer = AnswerFor(why, ContentType::kProtobuf);
+  ResponseOut head;
+  head.caller = later.caller;
+  head.inbox = later.inbox;
+  head.correlation_data = later.correlation_data;
+  head.instance = instance_;
+  head.remaining = kFrameExpiry;
+  head.status = &answer.status;
+  shell_.SendAnswer(codec_.EncodeResponse(head, answer.payload));
+}
+
+absl::Status Dispatcher::TakeFrame(ServerCall::State& call, const LaterIn& later, mqtt::TimePoint now) {
+  ServerFrames& frames = *call.frames;
+  frames.Heard(now);
+  const Frame::Kind kind = later.frame.kind;
+  if (kind == Frame::Kind::kWindow || kind == Frame::Kind::kPing || kind == Frame::Kind::kPong) {
+    return frames.Control(later.frame, now);
+  }
+  if (frames.lingers()) return absl::OkStatus();  // Nobody reads any more.
+  const bool takes_messages = call.method_info().streams_requests() || frames.waits_for_request;
+  if (kind == Frame::Kind::kMessage && takes_messages) {
+    if (waiting_bytes_ + later.fragment.payload.size() > options_.maximum_waiting_bytes) {
+      return absl::ResourceExhaustedError(absl::StrCat("server ", instance_, " has ", waiting_bytes_,
+                                                       " bytes of requests waiting; it takes ",
+                                                       options_.maximum_waiting_bytes));
+    }
+    if (frames.read_into != nullptr) {
+      if (const auto whole = frames.receiving().PassThrough(later.fragment)) return ReadDone(call, *whole);
+    }
+    absl::Status status = frames.Message(later.fragment, now);
+    return status.ok() ? Deliver(call) : status;
+  }
+  if (kind == Frame::Kind::kEnd && call.method_info().streams_requests()) {
+    absl::Status status = frames.End(later.fragment, false, now);
+    return status.ok() ? Deliver(call) : status;
+  }
+  // Sent again by a caller that does not know that it was here.
+  if (kind == Frame::Kind::kMessage && later.fragment.sequence < frames.receiving().next()) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("the caller sent the frame ", later.frame.Text(), " where it means nothing"));
+}
+
+// Gives what has come to whoever waits for it.
+absl::Status Dispatcher::Deliver(ServerCall::State& call) {
+  ServerFrames& frames = *call.frames;
+  if (!frames.waits_for_request && frames.read_into == nullptr) return absl::OkStatus();
+  absl::StatusOr<std::optional<std::string>> message = frames.receiving().TakeMessage();
+  frames.Taken();
+  call.lost.store(frames.receiving().lost(), std::memory_order_relaxed);
+  if (!message.ok()) return message.status();
+  if (frames.waits_for_request) {
+    if (message->has_value()) RequestIsWhole(call.shared_from_this(), std::move(**message));
+    return absl::OkStatus();
+  }
+  if (message->has_value()) return ReadDone(call, **message);
+  if (frames.receiving().over()) EndRead(frames, false);
+  return absl::OkStatus();
+}
+
+absl::Status Dispatcher::ReadDone(ServerCall::State& call, std::string_view payload) {
+  ServerFrames& frames = *call.frames;
+  frames.Taken();
+  if (absl::Status status = ReadPayload(payload, call.content_type(), *frames.read_into); !status.ok()) return status;
+  EndRead(frames, true);
+  return absl::OkStatus();
+}
+
+void Dispatcher::EndRead(ServerFrames& frames, bool yes) {
+  frames.read_into = nullptr;
+  shell_.Step(std::exchange(frames.read_done, {}), yes);
+}
+
+// --- What handlers want
+
+void Dispatcher::Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done,
+                      mqtt::TimePoint now) {
+  if (call.answered || call.frames == nullptr || call.frames->read_into != nullptr) {
+    return shell_.Step(std::move(done), false);
+  }
+  call.frames->read_into = &message;
+  call.frames->read_done = std::move(done);
+  if (absl::Status status = Deliver(call); !status.ok()) return Break(call, std::move(status), now);
+  Settle(call, now);
+}
+
+void Dispatcher::CancelRead(ServerCall::State& call) {
+  if (call.frames != nullptr && call.frames->read_into != nullptr) EndRead(*call.frames, false);
+}
+
+void Dispatcher::Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done,
+                       mqtt::TimePoint now) {
+  if (call.answered || call.frames == nullptr || !call.method_info().streams_replies()) {
+    return shell_.Step(std::move(done), false);
+  }
+  if (!message.status.ok()) {
+    shell_.Step(std::move(done), false);
+    return Break(call, absl::InternalError(message.status.message()), now);
+  }
+  ServerFrames& frames = *call.frames;
+  if (!message.metadata.empty()) frames.first_metadata = std::move(message.metadata);
+  frames.writes.push_back(std::move(done));
+  frames.sending().Write(std::move(message.payload));
+  Settle(call, now);
+}
+
+// --- Sending
+
+std::size_t Dispatcher::MaximumPacketTo(const ServerCall::State& call) const {
+  return std::min(maximum_packet_size_, call.caller_packet.value_or(maximum_packet_size_));
+}
+
+std::size_t Dispatcher::RoomTo(const ServerCall::State& call) const {
+  return FragmentRoom(MaximumPacketTo(call), options_.name_space.size() + call.caller().size() + 64 +
+                                                 call.correlation_data().size() + 2 * instance_.size());
+}
+
+ResponseOut Dispatcher::FrameHead(const ServerCall::State& call) const {
+  ResponseOut head = call.ResponseHead(kFrameExpiry);
+  head.qos = mqtt::QoS::kAtLeastOnce;
+  return head;
+}
+
+void Dispatcher::SendControl(ServerCall::State& call, const Frame& frame) {
+  ResponseOut head = FrameHead(call);
+  head.frame = frame;
+  head.maximum_packet = options_.limits.frame_bytes;
+  shell_.SendFrame(codec_.EncodeResponse(head, ""), nullptr, 0);
+}
+
+void Dispatcher::SendFragment(CallFlow& flow) {
+  ServerFrames& frames = static_cast<ServerFrames&>(flow);
+  const FragmentOut fragment = frames.sending().Take();
+  ResponseOut head = FrameHead(frames.call);
+  head.frame.emplace(fragment.end ? Frame::Kind::kEnd : Frame::Kind::kMessage, fragment.sequence);
+  head.frame->more = fragment.more;
+  head.fragment = &fragment;
+  std::string payload(fragment.payload());
+  if (fragment.end) {
+    head.status = &frames.end->status;
+    head.metadata = &frames.end->metadata;
+    if (frames.end->status.code != 0) payload = frames.end->payload;
+  } else {
+    if (frames.call.method_info().kind != MethodKind::kUnary) head.qos = frames.call.method_info().qos;
+    if (fragment.sequence == 0) head.metadata = &frames.first_metadata;
+  }
+  shell_.SendFrame(codec_.EncodeResponse(head, std::move(payload)), frames.call.shared_from_this(), fragment.size);
+}
+
+void Dispatcher::FrameSent(ServerCall::State& call, std::size_t bytes, const absl::Status& status,
+                           mqtt::TimePoint now) {
+  pacer_.Sent(bytes);
+  // Not taken by the broker, whatever we do: too large, or not allowed.
+  const bool hopeless = absl::IsResourceExhausted(status) || absl::IsPermissionDenied(status) ||
+                        absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
+  if (hopeless && call.frames != nullptr) Break(call, status, now);
+}
+
+// After anything that may have changed what a call owes, or whom it lets go on.
+void Dispatcher::Settle(ServerCall::State& call, mqtt::TimePoint now) {
+  if (call.frames == nullptr || (call.answered && !call.frames->lingers())) return;
+  ServerFrames& frames = *call.frames;
+  while (!frames.writes.empty() && frames.writes_told < frames.sending().messages_cut()) {
+    ++frames.writes_told;
+    shell_.Step(std::move(frames.writes.front()), true);
+    frames.writes.pop_front();
+  }
+  frames.Written(now);
+  CountBytes(frames);
+  call.lost.store(frames.receiving().lost(), std::memory_order_relaxed);
+  while (const std::optional<Frame> frame = frames.TakeControl()) SendControl(call, *frame);
+  pacer_.Wake(frames);
+  if (frames.lingers() && frames.sending().ended() && frames.sending().acknowledged()) return Release(call);
+  ScheduleFlow(frames);
+}
+
+void Dispatcher::CountBytes(ServerFrames& frames) {
+  const std::size_t bytes = frames.receiving().bytes();
+  waiting_bytes_ += bytes - std::exchange(frames.counted_bytes, bytes);
+}
+
+void Dispatcher::ScheduleFlow(ServerFrames& frames) {
+  const mqtt::TimePoint wake_at = frames.WakeAt();
+  if (wake_at == mqtt::kNever) return;
+  if (!frames.scheduled() || wake_at < frames.deadline()) flows_.Schedule(frames, wake_at);
+}
+
+// --- Connection and time
+
+void Dispatcher::Connected(bool session_present, std::size_t maximum_packet_size, std::size_t receive_maximum,
+                           mqtt::TimePoint now) {
+  connected_ = true;
+  maximum_packet_size_ = maximum_packet_size;
+  for (const auto& call : CallsWithFrames()) {
+    call->frames->Connected(session_present, now);
+    Settle(*call, now);
+  }
+  pacer_.Connected(receive_maximum);
+}
+
+void Dispatcher::Disconnected(mqtt::TimePoint now) {
+  connected_ = false;
+  pacer_.Disconnected();
+  for (const auto& call : CallsWithFrames()) {
+    call->frames->Disconnected(now);
+    ScheduleFlow(*call->frames);
+  }
+}
+
+std::vector<std::shared_ptr<ServerCall::State>> Dispatcher::CallsWithFrames() const {
+  std::vector<std::shared_ptr<ServerCall::State>> calls;
+  running_.ForEach([&calls](ServerCall::State& call) {
+    if (call.frames == nullptr) return;
+    if (auto held = call.weak_from_this().lock()) calls.push_back(std::move(held));
+  });
+  for (const auto& [state, call] : held_) calls.push_back(call);
+  return calls;
+}
+
+void Dispatcher::FlowsAreDue(mqtt::TimePoint now) {
+  while (mqtt::DeadlineQueue::Entry* due = flows_.PopDue(now)) {
+    ServerFrames& frames = static_cast<ServerFrames&>(*due);
+    const auto call = frames.call.weak_from_this().lock();
+    if (call == nullptr) continue;
+    absl::Status status = frames.TimeIs(now);
+    if (status.ok()) {
+      Settle(*call, now);
+    } else if (frames.lingers()) {
+      Release(*call);
+    } else {
+      Break(*call,
+            absl::UnavailableError(absl::StrCat("caller ", mqtt::ToAbsl(call->caller()), ": ", status.message())), now);
+    }
+  }
+}
+
+// --- The end
+
+// The handler has ended: what it said goes behind its messages, or in fragments. False: as
+// a plain answer.
+bool Dispatcher::EndInFrames(ServerCall::State& call, Answer& answer, mqtt::TimePoint now) {
+  if (call.one_way() || call.deadline() <= now || call.correlation_data().empty()) return false;
+  const bool streams = call.method_info().streams_replies();
+  if (!streams) {
+    if (answer.status.code != 0 || !call.caller_packet.has_value()) return false;
+    if (answer.payload.size() <= RoomTo(call) && answer.metadata.empty()) return false;
+    ResponseOut head = call.ResponseHead(milliseconds(1));
+    head.metadata = &answer.metadata;
+    if (PacketSize(codec_.EncodeResponse(head, "")) + answer.payload.size() <= MaximumPacketTo(call)) return false;
+  }
+  const auto held = call.shared_from_this();
+  const bool is_new = call.frames == nullptr;
+  ServerFrames& frames = MakeFrames(call, {}, now);
+  if (is_new || !streams) {
+    frames.sending().Grant(kPlainLimit);
+    frames.OweAccept();
+  }
+  if (answer.details_lost) {
+    Log(LogLevel::kWarning, "details_lost", call.method(), "JSON cannot say a detail whose type is not linked in");
+  }
+  call.answered = true;
+  if (frames.read_into != nullptr) EndRead(frames, false);
+  frames.receiving().Discard();
+  frames.end = std::move(answer);
+  frames.Linger(now);
+  held_[&call] = held;
+  deadlines_.Schedule(call, call.deadline());
+  if (streams) {
+    frames.sending().End();
+  } else {
+    frames.sending().EndWith(std::exchange(frames.end->payload, {}));
+  }
+  Settle(call, now);
+  return true;
+}
+
+// It cannot go on: the caller is gone or does what it must not.
+void Dispatcher::Break(ServerCall::State& call, absl::Status why, mqtt::TimePoint now) {
+  if (call.answered) return Release(call);
+  const auto held = call.shared_from_this();
+  SetOutcome(why, call.frames->waits_for_request ? Outcome::kNotExecuted : Outcome::kPerhaps);
+  GiveAnswer(call, AnswerFor(why, call.content_type()), now);
+  call.Cancel();
+  Release(call);
+}
+
+// Its frames are of no more use; who waits for them is told.
+void Dispatcher::EndFrames(ServerCall::State& call) {
+  if (call.frames == nullptr) return;
+  ServerFrames& frames = *call.frames;
+  flows_.Cancel(frames);
+  FramePacer::Forget(frames);
+  frames.receiving().Discard();
+  CountBytes(frames);
+  if (frames.read_into != nullptr) EndRead(frames, false);
+  for (mqtt::Completion<bool>& write : std::exchange(frames.writes, {})) shell_.Step(std::move(write), false);
+}
+
+// Nothing more is to be said to the caller. If no handler holds the call, it goes.
+void Dispatcher::Release(ServerCall::State& call) {
+  const auto found = held_.find(&call);
+  if (found == held_.end()) return;
+  const std::shared_ptr<ServerCall::State> held = std::move(found->second);
+  held_.erase(found);
+  EndFrames(call);
+  deadlines_.Cancel(call);
+  if (call.entry != nullptr) cache_.FinishUnanswered(*std::exchange(call.entry, nullptr));
+  shell_.CallReleased();
+}
+
+}  // namespace mqttrpc
