@@ -102,7 +102,7 @@ void CallFlow::Connected(bool session_present, mqtt::TimePoint now) {
 
 // A connection that is away is no sign that the other side is: it gets its time again.
 void CallFlow::Disconnected(mqtt::TimePoint now) {
-  connected_ = false;
+  if (!std::exchange(connected_, false)) return;  // Another attempt has failed.
   dead_at_ = DeadAt(now);
 }
 

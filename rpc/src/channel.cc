@@ -368,6 +368,8 @@ Channel::~Channel() { impl_->Close(); }
 
 mqtt::Client& Channel::client() const { return impl_->client(); }
 
+std::size_t Channel::calls_under_way() const { return impl_->calls_under_way(); }
+
 Channel::PreparedCall Channel::Prepare(const ServiceInfo& service, const MethodInfo& method, std::string_view target,
                                        const google::protobuf::Message* request, CallOptions options) const {
   PreparedCall call;

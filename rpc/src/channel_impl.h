@@ -36,6 +36,10 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
   // Ends a call that was never started.
   void EndLater(std::shared_ptr<ChannelCall> call, absl::Status status);
 
+  std::size_t calls_under_way() {
+    const std::lock_guard lock(mutex_);
+    return table_.size();
+  }
   mqtt::Client& client() const { return public_client_; }
   const ChannelOptions& options() const { return options_; }
   const absl::Status& options_status() const { return options_status_; }

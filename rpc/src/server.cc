@@ -129,6 +129,11 @@ std::size_t Server::Impl::running_calls() const {
   return dispatcher_.running();
 }
 
+std::size_t Server::Impl::waiting_calls() const {
+  const Lock lock(*this);
+  return dispatcher_.held();
+}
+
 // --- Start
 
 void Server::Impl::Start(Done done) {
@@ -447,5 +452,6 @@ void Server::StartStopping(milliseconds patience, mqtt::Completion<absl::Status>
 }
 std::string Server::instance() const { return impl_->instance(); }
 std::size_t Server::running_calls() const { return impl_->running_calls(); }
+std::size_t Server::waiting_calls() const { return impl_->waiting_calls(); }
 
 }  // namespace mqttrpc

@@ -34,6 +34,7 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   void Stop(std::chrono::milliseconds patience, Done done);
   std::string instance() const;
   std::size_t running_calls() const;
+  std::size_t waiting_calls() const;
 
   // DispatcherShell
   void SendAnswer(mqtt::Message message) override;

@@ -142,6 +142,9 @@ class Channel {
 
   mqtt::Client& client() const;
 
+  // Calls that have not ended. Any thread.
+  std::size_t calls_under_way() const;
+
  private:
   class Impl;
   class Stream;

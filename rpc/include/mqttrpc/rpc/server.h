@@ -108,6 +108,10 @@ class Server {
   // at the moment on the client's executor.
   std::size_t running_calls() const;
 
+  // Calls that no handler has: their request is not whole yet, or their caller has not
+  // confirmed the end of what was sent to it. Waits as running_calls() does.
+  std::size_t waiting_calls() const;
+
  private:
   class Impl;
   void StartServing(mqtt::Completion<absl::Status> done);

@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include <absl/functional/any_invocable.h>
@@ -105,8 +106,9 @@ class World {
                                std::optional<mqtt::Duration> patience = std::nullopt);
 
   // Starts an operation and runs until it is complete. T is what it completes
-  // with, and must be makeable from absl::Status: kDeadlineExceeded if it was not
-  // complete in time; it is cancelled then. Rethrows what it throws.
+  // with. If it was not complete in time: kDeadlineExceeded where T is makeable from
+  // absl::Status, else T(), as a stream's read of nothing; it is cancelled then. Rethrows
+  // what it throws.
   //   world.Run(client.Publish(message));  world.Run(stub.Hello(request));
   template <typename T>
   T Run(asio::awaitable<T> operation, std::optional<mqtt::Duration> patience = std::nullopt);
@@ -130,6 +132,14 @@ class World {
   class Clients;
 
   absl::Status TimedOut(std::string_view missing) const;
+  template <typename T>
+  T NotComplete() const {
+    if constexpr (std::is_constructible_v<T, absl::Status>) {
+      return T(TimedOut("the operation"));
+    } else {
+      return T();
+    }
+  }
 
   const WorldOptions options_;
   asio::io_context io_;
@@ -158,7 +168,7 @@ T World::Run(asio::awaitable<T> operation, std::optional<mqtt::Duration> patienc
   if (!Until([&] { return state->result.has_value(); }, patience)) {
     state->cancel.emit(asio::cancellation_type::all);
     RunUntilQuiet();
-    return T(TimedOut("the operation"));
+    return NotComplete<T>();
   }
   if (state->thrown) std::rethrow_exception(state->thrown);
   return std::move(*state->result);
@@ -169,7 +179,7 @@ template <typename T, typename Start>
 T World::Run(Start&& start, std::optional<mqtt::Duration> patience) {
   auto result = std::make_shared<std::optional<T>>();
   std::forward<Start>(start)(absl::AnyInvocable<void(T)>([result](T value) { result->emplace(std::move(value)); }));
-  if (!Until([&] { return result->has_value(); }, patience)) return T(TimedOut("the operation"));
+  if (!Until([&] { return result->has_value(); }, patience)) return NotComplete<T>();
   return std::move(**result);
 }
 
