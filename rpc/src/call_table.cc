@@ -25,8 +25,8 @@ std::string PendingCall::Name() const {
   return absl::StrCat(ToAbsl(service->name), "/", ToAbsl(method->name), " at ", target);
 }
 
-CallTable::CallTable(CallShell& shell, std::string broker, std::size_t maximum_calls)
-    : shell_(shell), broker_(std::move(broker)), maximum_calls_(maximum_calls) {}
+CallTable::CallTable(CallShell& shell, std::string broker, std::size_t maximum_calls, const RetryThrottle& throttle)
+    : shell_(shell), broker_(std::move(broker)), maximum_calls_(maximum_calls), tokens_(throttle) {}
 
 void CallTable::Begin(std::shared_ptr<PendingCall> call, mqtt::TimePoint now) {
   PendingCall& it = *call;
@@ -145,6 +145,7 @@ void CallTable::SendWaiting() {
     ++call.attempt;
     ++unacknowledged_;
     unacknowledged_bytes_ += call.bytes;
+    if (call.retry != nullptr) ScheduleHedge(call);
     shell_.Send(call);
   }
 }
@@ -155,9 +156,10 @@ void CallTable::SendingEnded(PendingCall& call, int attempt, const absl::StatusO
   if (call.phase == PendingCall::Phase::kSent && call.attempt == attempt && call.unacknowledged) {
     call.unacknowledged = false;
     if (!result.ok()) {
-      Finish(call, SendingStatus(call, result.status()));
+      AttemptFailed(call, SendingStatus(call, result.status()));
     } else if (*result == ReasonCode::kNoMatchingSubscribers) {
-      Fail(call, absl::StatusCode::kUnavailable, absl::StrCat("nobody serves ", call.Name()), OutcomeIfLost(call));
+      AttemptFailed(call, LocalStatus(absl::StatusCode::kUnavailable, absl::StrCat("nobody serves ", call.Name()),
+                                      OutcomeIfLost(call)));
     } else if (call.one_way()) {
       Finish(call, absl::OkStatus());
     }
@@ -190,20 +192,28 @@ std::shared_ptr<PendingCall> CallTable::Find(std::string_view correlation_data) 
 }
 
 void CallTable::Answered(PendingCall& call, absl::Status status) {
-  if (call.phase != PendingCall::Phase::kDone) Finish(call, std::move(status));
+  if (call.phase == PendingCall::Phase::kDone) return;
+  if (!status.ok()) return AttemptFailed(call, std::move(status));
+  tokens_.Succeeded();
+  // Other members of the pool work for nothing.
+  const bool hedged = call.retry != nullptr && call.retry->hedges() && call.attempt > 1;
+  if (hedged && connected_) shell_.SendCancel(call);
+  Finish(call, std::move(status));
 }
 
 void CallTable::GiveUp(PendingCall& call, const absl::Status& why) {
   if (call.phase == PendingCall::Phase::kDone) return;
   if (connected_) shell_.SendCancel(call);
-  Finish(call, WithOutcome(why, Outcome::kPerhaps));
+  AttemptFailed(call, WithOutcome(why, Outcome::kPerhaps));
 }
 
 void CallTable::TimeIs(mqtt::TimePoint now) {
   while (mqtt::DeadlineQueue::Entry* due = deadlines_.PopDue(now)) Expire(static_cast<PendingCall&>(*due));
+  while (mqtt::DeadlineQueue::Entry* due = retries_.PopDue(now)) RetryIsDue(static_cast<RetryState&>(*due));
 }
 
 void CallTable::Expire(PendingCall& call) {
+  if (call.phase == PendingCall::Phase::kBackingOff) return Finish(call, NoTimeToTryAgain(call));
   if (call.phase == PendingCall::Phase::kWaiting) {
     return Fail(call, absl::StatusCode::kDeadlineExceeded,
                 absl::StrCat("no time left to send ", call.Name(), ": ", WhyWaiting()),
@@ -233,6 +243,7 @@ void CallTable::Finish(PendingCall& call, absl::Status status) {
   const std::shared_ptr<PendingCall> keep = std::move(found->second);
   calls_.erase(found);
   deadlines_.Cancel(call);
+  if (call.retry != nullptr) retries_.Cancel(*call.retry);
   LinkedList<PendingCall>::Remove(call);
   call.phase = PendingCall::Phase::kDone;
   if (std::exchange(call.unacknowledged, false)) shell_.AbandonSending(call);

@@ -1,6 +1,7 @@
 // The calls under way on one channel: who waits for what, and until when. No I/O.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +21,7 @@
 #include "mqttrpc/rpc/call_options.h"
 #include "mqttrpc/rpc/method.h"
 #include "mqttrpc/rpc/status.h"
+#include "retry.h"
 
 namespace mqttrpc {
 
@@ -33,7 +35,11 @@ struct PendingCall : ListNode, mqtt::DeadlineQueue::Entry, std::enable_shared_fr
 
   bool one_way() const { return options.one_way; }
   bool repeatable() const { return method->idempotency != Idempotency::kUnknown; }
+  // Its payload is needed after the first sending.
+  bool keeps_payload() const { return repeatable() || retry != nullptr; }
   std::string_view correlation_data() const { return {id.data(), id.size()}; }
+  // Nothing of it has been used up: another attempt can begin where this one did.
+  virtual bool may_begin_again() const { return true; }
   // It is not lost with the broker's session: both sides know how to go on.
   virtual bool resumes() const { return false; }
   std::string Name() const;  // "acme.Lamp/On at lamp-42", for messages.
@@ -46,10 +52,11 @@ struct PendingCall : ListNode, mqtt::DeadlineQueue::Entry, std::enable_shared_fr
   std::string payload;  // Given away by the last possible sending.
   CallOptions options;
   std::chrono::milliseconds timeout{0};
+  std::unique_ptr<RetryState> retry;  // Null: one attempt.
   std::string later_topic;  // Where the responder wants a cancellation, if it said.
 
   // The table's.
-  enum class Phase { kNew, kWaiting, kSent, kDone };
+  enum class Phase { kNew, kWaiting, kSent, kBackingOff, kDone };
   Phase phase = Phase::kNew;
   std::size_t bytes = 0;         // Of the payload; known when it is given away.
   int attempt = 0;               // Of the last sending, from 1.
@@ -65,6 +72,8 @@ class CallShell {
   virtual void AbandonSending(PendingCall& call) = 0;  // Must not be sent any more, if it still can be helped.
   virtual void SendCancel(PendingCall& call) = 0;      // Tell the responder.
   virtual void Complete(PendingCall& call, absl::Status status) = 0;  // Once.
+  virtual mqtt::TimePoint Now() const = 0;
+  virtual double Chance() = 0;  // Uniform in [0, 1).
 
  protected:
   ~CallShell() = default;
@@ -76,7 +85,8 @@ class CallShell {
 class CallTable {
  public:
   // `broker` is for messages.
-  CallTable(CallShell& shell, std::string broker, std::size_t maximum_calls);
+  CallTable(CallShell& shell, std::string broker, std::size_t maximum_calls,
+            const RetryThrottle& throttle = RetryThrottle());
 
   void Begin(std::shared_ptr<PendingCall> call, mqtt::TimePoint now);
   void Cancel(PendingCall& call);  // The caller's wish.
@@ -97,7 +107,7 @@ class CallTable {
   // The other side is gone, or breaks the protocol; it is told to stop.
   void GiveUp(PendingCall& call, const absl::Status& why);
 
-  mqtt::TimePoint Next() const { return deadlines_.Next(); }
+  mqtt::TimePoint Next() const { return std::min(deadlines_.Next(), retries_.Next()); }
   void TimeIs(mqtt::TimePoint now);
 
   std::size_t size() const { return calls_.size(); }
@@ -118,6 +128,14 @@ class CallTable {
   void SendWaiting();
   void SessionLost();
   void Expire(PendingCall& call);
+
+  // Further attempts: call_table_retry.cc.
+  void AttemptFailed(PendingCall& call, absl::Status status);
+  bool TryAgain(PendingCall& call, const absl::Status& status);
+  void BackOff(PendingCall& call, std::chrono::milliseconds wait);
+  void ScheduleHedge(PendingCall& call);
+  void RetryIsDue(RetryState& retry);
+  absl::Status NoTimeToTryAgain(const PendingCall& call) const;
   void Fail(PendingCall& call, absl::StatusCode code, std::string_view text, Outcome outcome);
   void Finish(PendingCall& call, absl::Status status);
   absl::Status SendingStatus(const PendingCall& call, const absl::Status& status) const;
@@ -130,6 +148,8 @@ class CallTable {
   absl::flat_hash_map<CallId, std::shared_ptr<PendingCall>, IdHash> calls_;
   LinkedList<PendingCall> waiting_;
   mqtt::DeadlineQueue deadlines_;
+  mqtt::DeadlineQueue retries_;
+  RetryTokens tokens_;
   bool connected_ = false;
   std::string why_disconnected_ = "not started";
   Inbox inbox_ = Inbox::kUnknown;

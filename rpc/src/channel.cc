@@ -10,6 +10,7 @@
 #include "channel_impl.h"
 #include "channel_stream.h"
 #include "mqttrpc/mqtt/status.h"
+#include "mqttrpc/rpc/context.h"
 #include "names.h"
 #include "payload.h"
 #include "stream_limits.h"
@@ -31,7 +32,7 @@ Channel::Impl::Impl(mqtt::Client& client, ChannelOptions options)
       options_status_(CheckOptions()),
       codec_(options_.name_space),
       client_(&client),
-      table_(*this, client.broker(), options_.maximum_calls),
+      table_(*this, client.broker(), options_.maximum_calls, options_.retry_throttle),
       timer_(environment_.clock->NewTimer(executor_)),
       inbox_(options_.inbox) {
   if (!inbox_.empty()) return;
@@ -45,6 +46,12 @@ absl::Status Channel::Impl::CheckOptions() const {
     return absl::InvalidArgumentError(absl::StrCat("inbox ", Quoted(options_.inbox), " is not [A-Za-z0-9_.-]{1,64}"));
   }
   if (absl::Status status = CheckLimits(options_.limits); !status.ok()) return status;
+  if (absl::Status status = CheckRetryPolicy(options_.retry); !status.ok()) return status;
+  for (const auto& [name, policy] : options_.method_retry) {
+    if (absl::Status status = CheckRetryPolicy(policy); !status.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("method_retry of ", name, ": ", status.message()));
+    }
+  }
   if (options_.fragment_above < 1024) {
     return absl::InvalidArgumentError(
         absl::StrCat("fragment_above is ", options_.fragment_above, " bytes; at least 1,024 are needed"));
@@ -161,6 +168,7 @@ void Channel::Impl::Begin(const std::shared_ptr<ChannelCall>& call) {
   const Turn turn(*this);
   PendingCall* const before = std::exchange(starting_, call.get());
   const Initiating initiating(*this);
+  SetRetry(*call);
   if (closing_) {
     Complete(*call, LocalStatus(absl::StatusCode::kCancelled, "channel is gone", Outcome::kNotExecuted));
   } else {
@@ -180,6 +188,18 @@ void Channel::Impl::CancelCall(ChannelCall& call) {
   const Turn turn(*this);
   if (client_ != nullptr) table_.Cancel(call);
 }
+
+void Channel::Impl::SetRetry(ChannelCall& call) {
+  const RetryPolicy* policy = call.options.retry.has_value() ? &*call.options.retry : &options_.retry;
+  if (!options_.method_retry.empty() && !call.options.retry.has_value()) {
+    const auto found = options_.method_retry.find(absl::StrCat(ToAbsl(call.service->name), "/", ToAbsl(call.method->name)));
+    if (found != options_.method_retry.end()) policy = &found->second;
+  }
+  if (policy->maximum_attempts <= 1 && !call.options.wait_for_ready) return;
+  call.retry = std::make_unique<RetryState>(call, *policy, call.options.wait_for_ready);
+}
+
+double Channel::Impl::Chance() { return static_cast<double>(environment_.random->Below(1 << 20)) / (1 << 20); }
 
 CallId Channel::Impl::NewId() {
   if (random_used_ == random_.size()) {
@@ -223,7 +243,7 @@ void Channel::Impl::Send(PendingCall& base) {
       call.frames->Opened(Now(), options_.accept_timeout + kAcceptGrace);
       ScheduleFlow(*call.frames);
     }
-    payload = call.repeatable() ? call.payload : std::move(call.payload);
+    payload = call.keeps_payload() ? call.payload : std::move(call.payload);
   }
   mqtt::Message message = codec_.EncodeRequest(head, std::move(payload));
   if (call.attempt > 1) call.later_abandons.emplace_back();
@@ -370,6 +390,27 @@ mqtt::Client& Channel::client() const { return impl_->client(); }
 
 std::size_t Channel::calls_under_way() const { return impl_->calls_under_way(); }
 
+namespace {
+
+// A call that a handler makes for its own caller.
+absl::Status GoOn(const ServerContext& parent, mqtt::TimePoint now, CallOptions& options) {
+  if (parent.cancelled()) return absl::CancelledError("the call that this one is made for is over");
+  if (parent.deadline() != mqtt::kNever) {
+    const auto left = std::chrono::floor<milliseconds>(parent.deadline() - now);
+    if (left < milliseconds(1)) {
+      return absl::DeadlineExceededError("no time is left of the call that this one is made for");
+    }
+    options.timeout = std::min(options.timeout, left);
+  }
+  if (options.metadata.Get("traceparent").has_value()) return absl::OkStatus();
+  for (const std::string_view key : {"traceparent", "tracestate", "baggage"}) {
+    if (const auto value = parent.metadata().Get(key)) options.metadata.Add(key, *value);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 Channel::PreparedCall Channel::Prepare(const ServiceInfo& service, const MethodInfo& method, std::string_view target,
                                        const google::protobuf::Message* request, CallOptions options) const {
   PreparedCall call;
@@ -380,6 +421,10 @@ Channel::PreparedCall Channel::Prepare(const ServiceInfo& service, const MethodI
   const bool unary = method.kind == MethodKind::kUnary;
   if (options.timeout.count() == 0) options.timeout = unary ? impl_->options().default_timeout : kMaximumTimeout;
   call.status = impl_->options_status();
+  if (call.status.ok() && options.retry.has_value()) call.status = CheckRetryPolicy(*options.retry);
+  if (call.status.ok() && options.parent != nullptr) {
+    call.status = GoOn(*options.parent, impl_->client().environment().clock->Now(), options);
+  }
   if (call.status.ok() && !IsId(target)) {
     call.status = absl::InvalidArgumentError(absl::StrCat("target ", Quoted(target), " is not [A-Za-z0-9_.-]{1,64}"));
   }

@@ -274,6 +274,7 @@ void Channel::Impl::SendCancelTo(std::string_view instance, std::string_view cor
 // After anything that may have changed what a call owes, or whom it lets go on.
 void Channel::Impl::Settle(ChannelCall& call) {
   if (call.frames == nullptr || call.phase == PendingCall::Phase::kDone) return;
+  if (call.phase == PendingCall::Phase::kBackingOff) return;
   ClientFrames& frames = *call.frames;
   while (!frames.writes.empty() && frames.writes_told < frames.sending().messages_cut()) {
     ++frames.writes_told;
@@ -299,6 +300,7 @@ void Channel::Impl::FlowsAreDue(mqtt::TimePoint now) {
   while (mqtt::DeadlineQueue::Entry* due = flows_.PopDue(now)) {
     ClientFrames& frames = static_cast<ClientFrames&>(*due);
     const auto call = std::static_pointer_cast<ChannelCall>(frames.call.shared_from_this());
+    if (call->phase == PendingCall::Phase::kBackingOff) continue;  // Its next attempt begins anew.
     if (absl::Status status = frames.TimeIs(now); !status.ok()) {
       Break(*call, status);
     } else {

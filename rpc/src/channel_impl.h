@@ -50,6 +50,8 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
   void AbandonSending(PendingCall& call) override;
   void SendCancel(PendingCall& call) override;
   void Complete(PendingCall& call, absl::Status status) override;
+  mqtt::TimePoint Now() const override { return environment_.clock->Now(); }
+  double Chance() override;
 
   // FramePacerShell
   void SendFragment(CallFlow& flow) override;
@@ -135,11 +137,11 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
   void FlowsDisconnected();
   void FlowsAreDue(mqtt::TimePoint now);
   CallId NewId();
+  void SetRetry(ChannelCall& call);
   void ArmTimer();
   void TimerFired();
   void Debug(std::string_view event, std::string_view why) const;
   absl::Status CheckOptions() const;
-  mqtt::TimePoint Now() const { return environment_.clock->Now(); }
 
   // Set at construction.
   mqtt::Client& public_client_;

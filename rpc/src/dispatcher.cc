@@ -38,11 +38,14 @@ void Dispatcher::Arrived(const mqtt::MessageView& message, mqtt::TimePoint now) 
     return Log(LogLevel::kWarning, "request_dropped", message.topic_name, "not our target");
   }
   if (request.cancel) return CancelledByCaller(request, now);
+  const Found found = Find(request);
   if (request.correlation_data.has_value() && !request.correlation_data->empty()) {
-    if (const auto* entry = cache_.Find(request.caller, *request.correlation_data)) return Duplicate(*entry, now);
+    if (const auto* entry = cache_.Find(request.caller, *request.correlation_data)) {
+      if (!MayRunAgain(*entry, request, found)) return Duplicate(*entry, now);
+      cache_.Forget(*entry);
+    }
   }
 
-  Found found = Find(request);
   milliseconds time = options_.default_timeout;
   mqtt::QoS qos = mqtt::QoS::kAtLeastOnce;
   if (found.status.ok()) {
@@ -96,6 +99,14 @@ Dispatcher::Found Dispatcher::Find(const RequestIn& request) const {
   found.service = service->second;
   found.method = static_cast<std::size_t>(method - methods.begin());
   return found;
+}
+
+// A further attempt at what has failed, where that does no harm.
+bool Dispatcher::MayRunAgain(const ReplyCache::Entry& entry, const RequestIn& request, const Found& found) {
+  if (!entry.finished || request.attempt <= entry.attempt || !found.status.ok()) return false;
+  const bool bears_it = found.service->info().methods[found.method].idempotency != Idempotency::kUnknown;
+  return entry.failure == ReplyCache::Entry::Failure::kNotExecuted ||
+         (entry.failure == ReplyCache::Entry::Failure::kFailed && bears_it);
 }
 
 // In progress: nothing is said, since a plain caller would take anything for the answer.
@@ -202,6 +213,11 @@ void Dispatcher::GiveAnswer(ServerCall::State& call, Answer answer, mqtt::TimePo
   call.answered = true;
   EndFrames(call);
   ReplyCache::Entry* entry = std::exchange(call.entry, nullptr);
+  if (entry != nullptr && answer.status.code != 0) {
+    using Failure = ReplyCache::Entry::Failure;
+    entry->attempt = call.attempt();
+    entry->failure = answer.status.outcome == Outcome::kNotExecuted ? Failure::kNotExecuted : Failure::kFailed;
+  }
   if (answer.details_lost) {
     Log(LogLevel::kWarning, "details_lost", call.method(), "JSON cannot say a detail whose type is not linked in");
   }

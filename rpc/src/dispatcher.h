@@ -102,6 +102,7 @@ class Dispatcher final : private FramePacerShell {
   };
 
   Found Find(const RequestIn& request) const;
+  static bool MayRunAgain(const ReplyCache::Entry& entry, const RequestIn& request, const Found& found);
   void CancelledByCaller(const RequestIn& request, mqtt::TimePoint now);
   void Duplicate(const ReplyCache::Entry& entry, mqtt::TimePoint now);
   void Admit(RequestIn request, std::string_view payload, const Found& found, mqtt::TimePoint deadline,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,6 +52,10 @@ class ReplyCache {
     std::size_t caller_size = 0;
     std::size_t hash = 0;
     ServerCall::State* running = nullptr;  // What serves it, until it is finished.
+    int attempt = 1;                       // Of the request that was run.
+    // How it failed, if so: what an attempt after it may expect.
+    enum class Failure : std::uint8_t { kNone, kNotExecuted, kFailed };
+    Failure failure = Failure::kNone;
     bool finished = false;
     mqtt::TimePoint answer_until{};    // The call's deadline.
     std::optional<KeptAnswer> answer;  // Empty: there is none to give.
@@ -72,6 +77,9 @@ class ReplyCache {
   // `answer`: what a duplicate gets. `entry` may be gone afterwards.
   void Finish(Entry& entry, const mqtt::Message& answer);
   void FinishUnanswered(Entry& entry);
+
+  // A finished request is to be run again.
+  void Forget(const Entry& entry) { Drop(const_cast<Entry&>(entry)); }
 
   // Drops what is over.
   void TimeIs(mqtt::TimePoint now);

@@ -57,6 +57,8 @@ class CallTableTest : public testing::Test, public CallShell {
   std::vector<std::string> TakeLog() { return std::exchange(log_, {}); }
   static std::string Number(const PendingCall& call) { return std::to_string(static_cast<int>(call.id[0])); }
 
+  mqtt::TimePoint Now() const override { return now_; }
+  double Chance() override { return 0.5; }
   void SubscribeInbox() override {
     subscribing_ = true;
     log_.push_back("subscribe");

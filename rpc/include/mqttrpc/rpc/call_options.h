@@ -2,11 +2,15 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "mqttrpc/rpc/metadata.h"
+#include "mqttrpc/rpc/retry_policy.h"
 
 namespace mqttrpc {
+
+class ServerContext;
 
 // What a call's payload is written in.
 enum class ContentType { kProtobuf, kJson };
@@ -28,6 +32,18 @@ struct CallOptions {
 
   Metadata metadata;
   ContentType content_type = ContentType::kProtobuf;
+
+  // Whose call a handler makes this one for: it ends no later than that, is refused with
+  // kCancelled or kDeadlineExceeded if that is over, and carries its trace context
+  // (traceparent, tracestate, baggage) on, unless `metadata` has one. Only read when the
+  // call is made.
+  const ServerContext* parent = nullptr;
+
+  // Instead of the channel's or the method's there.
+  std::optional<RetryPolicy> retry;
+
+  // Where nobody serves the target, or it is stopping: tries again until the deadline.
+  bool wait_for_ready = false;
 
   // Wants no reply: completes with an empty one as soon as the broker took the
   // request.

@@ -8,6 +8,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -49,6 +51,11 @@ struct ChannelOptions {
 
   // Calls under way at a time; more fail with kResourceExhausted.
   std::size_t maximum_calls = 100'000;
+
+  // For all calls; for those of one method, named as "acme.lamp.v1.Lamp/SetLight".
+  RetryPolicy retry;
+  std::map<std::string, RetryPolicy, std::less<>> method_retry;
+  RetryThrottle retry_throttle;
 
   // What we take of each call's replies.
   StreamLimits limits;
