@@ -358,9 +358,9 @@ void ClientCore::Written() { publisher_.OnWritten(); }
 
 void ClientCore::BeginSession() {
   session_begins_ = false;
-  acknowledger_.OnSession(state_.session_present);
+  acknowledger_.OnSession(session_resumed_);
   subscriber_.OnSession(state_.session_present);
-  publisher_.OnSession(state_.session_present);
+  publisher_.OnSession(session_resumed_);
 }
 
 void ClientCore::Pump() {

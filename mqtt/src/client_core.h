@@ -136,6 +136,7 @@ class ClientCore {
   TimePoint session_ends_ = kNever;       // Unless we are back before.
   bool connect_unanswered_ = false;       // This stream's.
   bool session_doubtful_ = false;         // One was never answered since the last CONNACK.
+  bool session_resumed_ = false;          // The broker says that it has one of ours.
   bool session_begins_ = false;           // Connected, and the application is being told.
   std::uint64_t stream_number_ = 0;
   std::optional<FrameBuffer> frames_;

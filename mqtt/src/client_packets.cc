@@ -182,10 +182,14 @@ absl::Status ClientCore::OnConnAck(const ConnAck& connack, TimePoint now) {
   had_session_ = true;
   session_kept_ = state_.session_expiry;
   session_ends_ = kNever;
+  // A broker that lost our session may have begun another one at a CONNECT whose answer we
+  // never saw: this may be that one, without our subscriptions.
+  session_resumed_ = connack.session_present;
+  const bool is_ours = connack.session_present && !session_doubtful_;
   connect_unanswered_ = session_doubtful_ = false;
   phase_ = Phase::kConnected;
   connected_at_ = now;
-  state_.session_present = connack.session_present;
+  state_.session_present = is_ours;
   state_.connack_properties = Properties(connack.properties);
   Tell(ConnectionState::Kind::kConnected);
   for (auto& [id, done] : std::exchange(until_connected_, {})) work_.Finish(done, absl::OkStatus());

@@ -155,7 +155,9 @@ void CallTable::SendingEnded(PendingCall& call, int attempt, const absl::StatusO
   unacknowledged_bytes_ -= call.bytes;
   if (call.phase == PendingCall::Phase::kSent && call.attempt == attempt && call.unacknowledged) {
     call.unacknowledged = false;
-    if (!result.ok()) {
+    if (call.accepted()) {
+      // It has arrived. What was sent again, since the connection was lost, says nothing.
+    } else if (!result.ok()) {
       AttemptFailed(call, SendingStatus(call, result.status()));
     } else if (*result == ReasonCode::kNoMatchingSubscribers) {
       AttemptFailed(call, LocalStatus(absl::StatusCode::kUnavailable, absl::StrCat("nobody serves ", call.Name()),
@@ -168,9 +170,12 @@ void CallTable::SendingEnded(PendingCall& call, int attempt, const absl::StatusO
 }
 
 // A first sending that was never repeated has reached nobody if the broker says
-// so; of a repeated one, an earlier copy may have.
+// so; of a repeated one, an earlier copy may have, unless each of them was refused.
 Outcome CallTable::OutcomeIfLost(const PendingCall& call) const {
-  return call.attempt == 1 && call.connection == connection_ ? Outcome::kNotExecuted : Outcome::kPerhaps;
+  const bool others_refused =
+      call.retry != nullptr && !call.retry->may_have_run && call.retry->failures == call.attempt - 1;
+  const bool is_only_one = call.attempt == 1 || others_refused;
+  return is_only_one && call.connection == connection_ ? Outcome::kNotExecuted : Outcome::kPerhaps;
 }
 
 absl::Status CallTable::SendingStatus(const PendingCall& call, const absl::Status& status) const {
@@ -254,6 +259,8 @@ std::vector<std::shared_ptr<PendingCall>> CallTable::AllCalls() const {
   std::vector<std::shared_ptr<PendingCall>> all;
   all.reserve(calls_.size());
   for (const auto& [id, call] : calls_) all.push_back(call);
+  // A map's order is another one in each process: the same seed must do the same.
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a->id < b->id; });
   return all;
 }
 

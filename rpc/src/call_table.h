@@ -38,8 +38,8 @@ struct PendingCall : ListNode, mqtt::DeadlineQueue::Entry, std::enable_shared_fr
   // Its payload is needed after the first sending.
   bool keeps_payload() const { return repeatable() || retry != nullptr; }
   std::string_view correlation_data() const { return {id.data(), id.size()}; }
-  // Nothing of it has been used up: another attempt can begin where this one did.
-  virtual bool may_begin_again() const { return true; }
+  // The responder has said that it has the request. No other attempt can begin then.
+  virtual bool accepted() const { return false; }
   // It is not lost with the broker's session: both sides know how to go on.
   virtual bool resumes() const { return false; }
   std::string Name() const;  // "acme.Lamp/On at lamp-42", for messages.

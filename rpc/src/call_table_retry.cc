@@ -24,7 +24,7 @@ bool CallTable::TryAgain(PendingCall& call, const absl::Status& status) {
   if (outcome != Outcome::kNotExecuted) retry.may_have_run = true;
   const bool bears_it = outcome == Outcome::kNotExecuted || call.repeatable();
   const auto asked_for = RetryAfter(status);
-  if (!bears_it || !call.may_begin_again() || (asked_for.has_value() && asked_for->count() < 0)) return false;
+  if (!bears_it || call.accepted() || (asked_for.has_value() && asked_for->count() < 0)) return false;
   const bool waits_for_ready =
       retry.waits_for_ready && absl::IsUnavailable(status) && outcome == Outcome::kNotExecuted;
   if (!retry.Lists(status.code()) && !waits_for_ready) return false;
@@ -54,7 +54,7 @@ void CallTable::ScheduleHedge(PendingCall& call) {
 
 void CallTable::RetryIsDue(RetryState& retry) {
   PendingCall& call = retry.call;
-  const bool hedges = call.phase == PendingCall::Phase::kSent && call.may_begin_again();
+  const bool hedges = call.phase == PendingCall::Phase::kSent && !call.accepted();
   if (call.phase != PendingCall::Phase::kBackingOff && !hedges) return;
   call.phase = PendingCall::Phase::kWaiting;
   waiting_.PushBack(call);

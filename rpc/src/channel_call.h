@@ -48,7 +48,7 @@ struct ChannelCall final : PendingCall {
     return frames != nullptr && (frames->accepted() || !frames->instance.empty());
   }
 
-  bool may_begin_again() const override { return frames == nullptr || !frames->accepted(); }
+  bool accepted() const override { return frames != nullptr && frames->accepted(); }
 
   // Where the one reply goes; null if replies stream. Kept alive by `done` or `kept_reply`.
   google::protobuf::Message* reply = nullptr;

@@ -93,6 +93,7 @@ class Dispatcher final : private FramePacerShell {
   std::size_t running() const { return running_count_; }
   // Calls whose request is not whole, or whose end the caller has not got.
   std::size_t held() const { return held_.size(); }
+  std::size_t remembered() const { return cache_.size(); }
 
  private:
   struct Found {

@@ -347,7 +347,12 @@ std::vector<std::shared_ptr<ServerCall::State>> Dispatcher::CallsWithFrames() co
     if (call.frames == nullptr) return;
     if (auto held = call.weak_from_this().lock()) calls.push_back(std::move(held));
   });
+  const std::size_t running = calls.size();
   for (const auto& [state, call] : held_) calls.push_back(call);
+  // A map's order is another one in each process: the same seed must do the same.
+  std::sort(calls.begin() + static_cast<std::ptrdiff_t>(running), calls.end(), [](const auto& a, const auto& b) {
+    return std::pair(a->caller(), a->correlation_data()) < std::pair(b->caller(), b->correlation_data());
+  });
   return calls;
 }
 

@@ -134,6 +134,11 @@ std::size_t Server::Impl::waiting_calls() const {
   return dispatcher_.held();
 }
 
+std::size_t Server::Impl::remembered_calls() const {
+  const Lock lock(*this);
+  return dispatcher_.remembered();
+}
+
 // --- Start
 
 void Server::Impl::Start(Done done) {
@@ -453,5 +458,6 @@ void Server::StartStopping(milliseconds patience, mqtt::Completion<absl::Status>
 std::string Server::instance() const { return impl_->instance(); }
 std::size_t Server::running_calls() const { return impl_->running_calls(); }
 std::size_t Server::waiting_calls() const { return impl_->waiting_calls(); }
+std::size_t Server::remembered_calls() const { return impl_->remembered_calls(); }
 
 }  // namespace mqttrpc

@@ -35,6 +35,7 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   std::string instance() const;
   std::size_t running_calls() const;
   std::size_t waiting_calls() const;
+  std::size_t remembered_calls() const;
 
   // DispatcherShell
   void SendAnswer(mqtt::Message message) override;

@@ -36,7 +36,9 @@ struct ConnectionState {
   absl::Status why;
 
   TimePoint next_try{};          // For kWaiting, on the client's clock.
-  bool session_present = false;  // For kConnected: the broker still had our session.
+  // For kConnected: the broker still had our session, for sure. False also where an earlier
+  // CONNECT was never answered: the session that it has may have begun there.
+  bool session_present = false;
   std::string client_id;         // As in use: ours, or the broker's choice.
   std::string broker;            // The URL that is or was dialled.
 

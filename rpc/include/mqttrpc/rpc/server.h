@@ -112,6 +112,10 @@ class Server {
   // confirmed the end of what was sent to it. Waits as running_calls() does.
   std::size_t waiting_calls() const;
 
+  // Finished calls that are remembered, so that a duplicate is not run again. Those whose
+  // time is over go when the next request arrives. Waits as running_calls() does.
+  std::size_t remembered_calls() const;
+
  private:
   class Impl;
   void StartServing(mqtt::Completion<absl::Status> done);
