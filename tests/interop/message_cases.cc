@@ -78,8 +78,7 @@ asio::awaitable<absl::Status> EmptyUnary(Target target) {
 asio::awaitable<absl::Status> LargeUnary(Target target) {
   const TestStub stub(target.channel, target.instance);
   const UnaryRequest request = AskFor(kLargeReply, kLargeRequest);
-  const CallOptions options = Patient();
-  const absl::StatusOr<UnaryReply> reply = co_await stub.UnaryCall(request, options);
+  const absl::StatusOr<UnaryReply> reply = co_await stub.UnaryCall(request);
   co_return Judge(reply, kLargeReply, kLargeRequest);
 }
 
