@@ -20,8 +20,9 @@ constexpr std::string_view kTrailingValue("\xab\x00\xab\xff", 4);
 
 constexpr absl::StatusCode kCode = absl::StatusCode::kUnknown;
 constexpr std::string_view kWords = "as the caller wished";
-// White space at both ends and in between, and characters of two, three and four bytes.
-constexpr std::string_view kSpecialWords = "\t\n\u00e9tude with white space\r\nand \u263a and \U0001f608\t\n";
+// White space at both ends and in between, and characters of two, three and four bytes. MQTT
+// lets a receiver close the connection over a control character in a string (1.5.4).
+constexpr std::string_view kSpecialWords = "\t\n\u00e9tude with white space\r\n\u0085and \u263a and \U0001f608\t\n";
 
 CallOptions WithMetadata(CallInfo& info) {
   CallOptions options;
