@@ -52,7 +52,8 @@ asio::awaitable<absl::Status> Run(mqttrpc::mqtt::ClientOptions options, const Ta
 
   mqttrpc::mqtt::Client client(co_await asio::this_coro::executor, options);
   auto watch = client.WatchState([](const mqttrpc::mqtt::ConnectionState& state) {
-    if (state.kind == mqttrpc::mqtt::ConnectionState::Kind::kWaiting) std::cerr << '\n' << state.why << "; trying again\n";
+    if (state.kind == mqttrpc::mqtt::ConnectionState::Kind::kWaiting)
+      std::cerr << '\n' << state.why << "; trying again\n";
   });
   client.Start();
   mqttrpc::Channel channel(client);

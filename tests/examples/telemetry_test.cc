@@ -78,6 +78,12 @@ TEST_F(TelemetryTest, AReaderThatKeepsUpSeesEverySampleInTime) {
   }
 }
 
+TEST_F(TelemetryTest, AReaderMayBeginBeforeItIsConnected) {
+  mqttrpc::Channel channel(world_.NewClient("early"), SmallReader());
+  auto samples = v1::TelemetryStub(channel, "device").Watch(TenPerSecond());
+  for (std::size_t i = 0; i < 10 * kFrames; ++i) ASSERT_TRUE(world_.Run(samples.Read()).has_value()) << i;
+}
+
 TEST_F(TelemetryTest, ASlowReaderSeesRecentSamplesAndHowManyItMissed) {
   auto samples = stub_.Watch(TenPerSecond());
   constexpr seconds kSlow{1};  // Of ten samples, it can read one.
