@@ -27,7 +27,11 @@ CallFlow::CallFlow(const FlowOptions& options, mqtt::TimePoint now)
       receiving_(options.limits, options.reliable),
       accepted_(!options.caller),
       dead_at_(DeadAt(now)) {
-  receiving_.Grant();
+  if (options_.caller) {
+    receiving_.Assume(kPlainLimit);  // Until an opening frame or a window says more.
+  } else {
+    receiving_.Grant();
+  }
 }
 
 void CallFlow::Heard(mqtt::TimePoint now) {

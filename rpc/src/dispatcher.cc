@@ -19,6 +19,13 @@ using mqtt::ToAbsl;
 using mqtt::ToStd;
 using std::chrono::milliseconds;
 
+namespace {
+
+// How long the end of a call with frames is told again to a caller who asks.
+constexpr std::chrono::minutes kFramesRemembered{2};
+
+}  // namespace
+
 Dispatcher::Dispatcher(const ServerOptions& options, const CallCodec& codec, DispatcherShell& shell, mqtt::LogSink& log)
     : options_(options), codec_(codec), shell_(shell), log_(log), cache_(options.reply_cache_bytes) {}
 
@@ -213,6 +220,10 @@ void Dispatcher::GiveAnswer(ServerCall::State& call, Answer answer, mqtt::TimePo
   call.answered = true;
   EndFrames(call);
   ReplyCache::Entry* entry = std::exchange(call.entry, nullptr);
+  // A stream may have no deadline; who has not heard of its end asks soon.
+  if (entry != nullptr && call.frames != nullptr) {
+    entry->answer_until = std::min(entry->answer_until, now + kFramesRemembered);
+  }
   if (entry != nullptr && answer.status.code != 0) {
     using Failure = ReplyCache::Entry::Failure;
     entry->attempt = call.attempt();
@@ -260,6 +271,7 @@ void Dispatcher::CancelAll(const absl::Status& why, mqtt::TimePoint now) {
 
 // After its deadline a call is not answered: the caller has given up by its own clock.
 void Dispatcher::TimeIs(mqtt::TimePoint now) {
+  cache_.TimeIs(now);
   while (mqtt::DeadlineQueue::Entry* due = deadlines_.PopDue(now)) {
     const auto call = static_cast<ServerCall::State&>(*due).weak_from_this().lock();
     if (call == nullptr) continue;

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t kMaximumBytes = 65'535;  // Of an MQTT string (MQTT 1.5.4).
 
+constexpr char kControl[] = " has a control character or noncharacter, over which a broker may end the connection";
+
 absl::Status CheckEntry(std::string_view key, std::string_view value) {
   if (key.empty()) return absl::InvalidArgumentError("metadata: a key is empty");
   if (key.size() > kMaximumBytes) {
@@ -20,6 +22,7 @@ absl::Status CheckEntry(std::string_view key, std::string_view value) {
   if (key.starts_with(kReservedPrefix)) {
     return absl::InvalidArgumentError(absl::StrCat("metadata: key ", Quoted(key), " begins with rpc-, which is ours"));
   }
+  if (!IsWireText(key)) return absl::InvalidArgumentError(absl::StrCat("metadata: key ", Quoted(key), kControl));
   const bool binary = key.ends_with(kBinarySuffix);
   const std::size_t size = binary ? (value.size() + 2) / 3 * 4 : value.size();
   if (size > kMaximumBytes) {
@@ -29,6 +32,10 @@ absl::Status CheckEntry(std::string_view key, std::string_view value) {
   if (!binary && !IsUtf8(value)) {
     return absl::InvalidArgumentError(
         absl::StrCat("metadata: the value of ", Quoted(key), " is not UTF-8; a key that ends in -bin takes any bytes"));
+  }
+  if (!binary && !IsWireText(value)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("metadata: the value of ", Quoted(key), kControl, "; a key that ends in -bin takes any bytes"));
   }
   return absl::OkStatus();
 }

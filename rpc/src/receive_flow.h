@@ -52,6 +52,8 @@ class ReceiveFlow {
   std::uint64_t next() const { return complete() ? next_ + 1 : next_; }
   // Frames below it are welcome. Moves the limit up as far as there is room.
   std::uint64_t Grant() { return granted_ = taken_ + limits_.frames; }
+  // What the other side takes for granted without our word.
+  void Assume(std::uint64_t limit) { granted_ = limit; }
   std::uint64_t granted() const { return granted_; }
   // Enough room has come free to be worth telling.
   bool WorthTelling() const { return taken_ + limits_.frames >= granted_ + (limits_.frames + 1) / 2; }

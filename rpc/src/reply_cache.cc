@@ -1,7 +1,7 @@
 #include "reply_cache.h"
 
+#include <algorithm>
 #include <utility>
-#include <vector>
 
 namespace mqttrpc {
 namespace {
@@ -57,7 +57,10 @@ void ReplyCache::Finish(Entry& entry, const mqtt::Message& answer) {
   Keep(entry);
 }
 
-void ReplyCache::FinishUnanswered(Entry& entry) { Keep(entry); }
+void ReplyCache::FinishUnanswered(Entry& entry) {
+  entry.answer_until = std::min(entry.answer_until, now_);
+  Keep(entry);
+}
 
 void ReplyCache::Keep(Entry& entry) {
   entry.running = nullptr;
@@ -68,14 +71,35 @@ void ReplyCache::Keep(Entry& entry) {
     entry.bytes = BytesOf(entry);
   }
   bytes_ += entry.bytes;
-  finished_.PushBack(entry);
-  while (bytes_ > maximum_bytes_) Drop(*finished_.front());
+  entry.list = ListFor(entry.answer_until == mqtt::kNever ? mqtt::Duration::max() : entry.answer_until - now_);
+  entry.finished_as = finished_count_++;
+  finished_[entry.list].PushBack(entry);
+  while (bytes_ > maximum_bytes_) Drop(*Oldest());
+}
+
+// Up to 8 s, 32 s, 128 s, ...
+std::size_t ReplyCache::ListFor(mqtt::Duration left) {
+  std::size_t list = 0;
+  for (mqtt::Duration most = std::chrono::seconds(8); list + 1 < kLists && left > most; most *= 4) ++list;
+  return list;
+}
+
+ReplyCache::Entry* ReplyCache::Oldest() const {
+  Entry* oldest = nullptr;
+  for (const LinkedList<Entry>& list : finished_) {
+    Entry* first = list.front();
+    if (first != nullptr && (oldest == nullptr || first->finished_as < oldest->finished_as)) oldest = first;
+  }
+  return oldest;
 }
 
 void ReplyCache::TimeIs(mqtt::TimePoint now) {
-  for (Entry* oldest = finished_.front(); oldest != nullptr; oldest = finished_.front()) {
-    if (oldest->answer_until == mqtt::kNever || oldest->answer_until + kGrace > now) return;
-    Drop(*oldest);
+  now_ = now;
+  for (const LinkedList<Entry>& list : finished_) {
+    for (Entry* oldest = list.front(); oldest != nullptr; oldest = list.front()) {
+      if (oldest->answer_until == mqtt::kNever || oldest->answer_until + kGrace > now) break;
+      Drop(*oldest);
+    }
   }
 }
 

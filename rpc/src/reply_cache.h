@@ -1,6 +1,7 @@
 // What became of requests, so that a duplicate is answered and not run again. No I/O.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -34,11 +35,12 @@ class KeptAnswer {
   mqtt::QoS qos_;
 };
 
-// Keeps each finished request until its deadline and 60 s more, and at most
-// `maximum_bytes` of them. They go in the order in which they finished, so one may stay
-// longer behind another whose deadline is later: thousands come and go each second, and a
-// queue by time would cost more than all else here. Requests that are running are
-// kept in any case; their number is the server's limit.
+// Keeps each finished request until its deadline and 60 s more, or for 60 s if there is no
+// answer to give again; and at most `maximum_bytes` of them. Thousands come and go each second,
+// and a queue by time would cost more than all else here: there is a list for each magnitude
+// of the time that is left, in the order in which they finished, so that one may stay behind
+// another at most four times as long as it should. Requests that are running are kept in any
+// case; their number is the server's limit.
 class ReplyCache {
  public:
   static constexpr std::chrono::seconds kGrace{60};
@@ -60,6 +62,8 @@ class ReplyCache {
     mqtt::TimePoint answer_until{};    // The call's deadline.
     std::optional<KeptAnswer> answer;  // Empty: there is none to give.
     std::size_t bytes = 0;
+    std::size_t list = 0;           // Of finished ones.
+    std::uint64_t finished_as = 0;  // How many had finished before.
   };
 
   explicit ReplyCache(std::size_t maximum_bytes) : maximum_bytes_(maximum_bytes) {}
@@ -127,7 +131,14 @@ class ReplyCache {
 
   const std::size_t maximum_bytes_;
   absl::flat_hash_set<Slot, Hash, Equal> entries_;
-  LinkedList<Entry> finished_;  // The oldest first.
+  static constexpr std::size_t kLists = 8;
+
+  static std::size_t ListFor(mqtt::Duration left);
+  Entry* Oldest() const;
+
+  std::array<LinkedList<Entry>, kLists> finished_;  // The oldest first.
+  std::uint64_t finished_count_ = 0;
+  mqtt::TimePoint now_{};  // As of TimeIs().
   std::size_t bytes_ = 0;
 };
 

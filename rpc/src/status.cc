@@ -135,7 +135,7 @@ WireStatus ToWire(const absl::Status& status) {
   WireStatus wire;
   wire.code = WireCode(status);
   if (wire.code == 0) return wire;
-  wire.text = CleanUtf8(mqtt::ToStd(status.message()), kMaximumStatusText);
+  wire.text = WireText(mqtt::ToStd(status.message()), kMaximumStatusText);
   const Facts wishes = Read(status, kHandlerUrl);
   wire.outcome = OutcomeFrom(wishes.outcome).value_or(Outcome::kExecuted);
   wire.retry_after = wishes.retry_after;

@@ -37,6 +37,20 @@ std::size_t CharacterSize(std::string_view text) {
   return 0;
 }
 
+// Whether a receiver may refuse that character, which is well-formed.
+bool IsRefusable(std::string_view character) {
+  const auto byte = [character](std::size_t i) { return static_cast<unsigned char>(character[i]); };
+  switch (character.size()) {
+    case 1: return byte(0) < 0x20 || byte(0) == 0x7F;
+    case 2: return byte(0) == 0xC2 && byte(1) < 0xA0;  // U+0080 to U+009F.
+    case 3:
+      if (byte(0) != 0xEF) return false;
+      if (byte(1) == 0xB7) return byte(2) >= 0x90 && byte(2) <= 0xAF;                // U+FDD0 to U+FDEF.
+      return byte(1) == 0xBF && byte(2) >= 0xBE;                                     // U+FFFE, U+FFFF.
+    default: return (byte(1) & 0x0F) == 0x0F && byte(2) == 0xBF && byte(3) >= 0xBE;  // U+1FFFE and so on.
+  }
+}
+
 }  // namespace
 
 bool IsUtf8(std::string_view text) {
@@ -59,6 +73,27 @@ std::string CleanUtf8(std::string_view text, std::size_t maximum) {
     text.remove_prefix(size == 0 ? 1 : size);
   }
   return clean;
+}
+
+bool IsWireText(std::string_view text) {
+  while (!text.empty()) {
+    const std::string_view character = text.substr(0, CharacterSize(text));
+    if (IsRefusable(character)) return false;
+    text.remove_prefix(character.size());
+  }
+  return true;
+}
+
+std::string WireText(std::string_view text, std::size_t maximum) {
+  const std::string clean = CleanUtf8(text, maximum);
+  std::string wire;
+  wire.reserve(clean.size());
+  for (std::string_view rest = clean; !rest.empty();) {
+    const std::string_view character = rest.substr(0, CharacterSize(rest));
+    wire.append(IsRefusable(character) ? " " : character);
+    rest.remove_prefix(character.size());
+  }
+  return wire;
 }
 
 std::string Quoted(std::string_view text) {

@@ -17,6 +17,13 @@ bool IsUtf8(std::string_view text);
 // character that would pass `maximum` bytes.
 std::string CleanUtf8(std::string_view text, std::size_t maximum);
 
+// The same for an MQTT string: with a space for each character over which a receiver may
+// close the connection: control characters and noncharacters (MQTT 1.5.4).
+std::string WireText(std::string_view text, std::size_t maximum);
+
+// Whether UTF-8 has none of those characters.
+bool IsWireText(std::string_view text);
+
 // For log lines: quotes, line ends and control characters of a peer's text
 // escaped, cut at 200 bytes.
 std::string Quoted(std::string_view text);

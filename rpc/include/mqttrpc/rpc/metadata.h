@@ -28,8 +28,9 @@ class Metadata {
   bool empty() const { return entries_.empty(); }
   std::size_t size() const { return entries_.size(); }
 
-  // kInvalidArgument for a key that is empty or begins with `rpc-`, or a key or
-  // value that is not UTF-8 or over 65,535 bytes on the wire.
+  // kInvalidArgument for a key that is empty or begins with `rpc-`; or a key or value that is
+  // over 65,535 bytes on the wire, not UTF-8, or has control characters or noncharacters:
+  // MQTT lets a broker close the connection over them (1.5.4), and Mosquitto does.
   absl::Status Check() const;
 
   bool operator==(const Metadata&) const = default;
