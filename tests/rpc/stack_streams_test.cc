@@ -217,6 +217,16 @@ TEST_F(StreamTest, TheDeadlineEndsBothSides) {
   ExpectNothingLeft();
 }
 
+TEST_F(StreamTest, AStreamMayBeginBeforeItsChannelIsConnected) {
+  ServeStreams();
+  caller_ = &MakeClient("early");
+  channel_ = std::make_unique<Channel>(*caller_);
+  stub_.emplace(*channel_, "dev-1");
+  const Read read = world_.Run(ReadToTheEnd(stub_->Count(RangeOf(1'000))));
+  EXPECT_TRUE(read.status.ok()) << read.status;
+  EXPECT_EQ(read.count, 1'000);
+}
+
 TEST_F(StreamTest, AQuietStreamLives) {
   ServeAndOpenStub();
   auto stream = stub_->Mirror();
