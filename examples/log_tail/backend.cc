@@ -26,7 +26,7 @@
 #include "mqttrpc/rpc/channel.h"
 
 namespace v1 = demo::log_tail::v1;
-using asio::experimental::awaitable_operators::operator&&;
+using namespace asio::experimental::awaitable_operators;  // For &&: both, to the end.
 
 using Tail = mqttrpc::ClientReaderWriter<v1::Filter, v1::Line>;
 

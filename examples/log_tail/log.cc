@@ -13,7 +13,7 @@
 
 namespace demo::log_tail {
 
-using asio::experimental::awaitable_operators::operator&&;
+using namespace asio::experimental::awaitable_operators;  // For &&: both, to the end.
 
 void Log::Write(v1::Level level, std::string text) {
   v1::Line& line = lines_.emplace_back();
