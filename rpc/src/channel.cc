@@ -482,6 +482,7 @@ std::shared_ptr<MessageStream> Channel::Open(PreparedCall prepared, std::shared_
   auto stream = std::make_shared<Stream>(impl_, call);
   if (!status.ok()) {
     call->ended = WithOutcome(std::move(status), Outcome::kNotExecuted);
+    call->phase = PendingCall::Phase::kDone;  // Not to be cancelled.
   } else {
     impl_->Start(std::move(call), {});
   }

@@ -210,6 +210,17 @@ TEST_F(StreamTest, DroppingTheReaderEndsTheHandler) {
   ExpectNothingLeft();
 }
 
+TEST_F(StreamTest, AStreamThatCannotBeginSaysWhyAndMayBeDropped) {
+  ServeAndOpenStub();
+  CallOptions options;
+  options.timeout = seconds(-1);
+  { auto dropped = stub_->Mirror(options); Run(); }
+  auto stream = stub_->Mirror(options);
+  stream.Cancel();
+  EXPECT_EQ(world_.Run(stream.Finish()).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(streams_.begun, 0);
+}
+
 TEST_F(StreamTest, TheDeadlineEndsBothSides) {
   ServeAndOpenStub();
   CallOptions options;
