@@ -9,6 +9,7 @@
 
 #include "channel_impl.h"
 #include "channel_stream.h"
+#include "client_bus.h"
 #include "mqttrpc/mqtt/status.h"
 #include "mqttrpc/rpc/context.h"
 #include "names.h"
@@ -24,15 +25,15 @@ using mqtt::ToStd;
 using std::chrono::milliseconds;
 using CodeCompletion = mqtt::Completion<absl::StatusOr<ReasonCode>>;
 
-Channel::Impl::Impl(mqtt::Client& client, ChannelOptions options)
+Channel::Impl::Impl(std::shared_ptr<MessageBus> bus, mqtt::Client* client, ChannelOptions options)
     : public_client_(client),
       options_(std::move(options)),
-      environment_(client.environment()),
-      executor_(client.executor()),
+      environment_(bus->environment()),
+      executor_(bus->executor()),
       options_status_(CheckOptions()),
       codec_(options_.name_space),
-      client_(&client),
-      table_(*this, client.broker(), options_.maximum_calls, options_.retry_throttle),
+      bus_(std::move(bus)),
+      table_(*this, bus_->broker(), options_.maximum_calls, options_.retry_throttle),
       timer_(environment_.clock->NewTimer(executor_)),
       inbox_(options_.inbox) {
   if (!inbox_.empty()) return;
@@ -67,7 +68,7 @@ absl::Status Channel::Impl::CheckOptions() const {
 void Channel::Impl::Open() {
   if (!options_status_.ok()) return;  // Every call says so.
   const Turn turn(*this);
-  watch_ = client_->WatchState([weak = weak_from_this()](const mqtt::ConnectionState& state) {
+  watch_ = bus_->WatchState([weak = weak_from_this()](const mqtt::ConnectionState& state) {
     if (const auto self = weak.lock()) self->ConnectionIs(state);
   });
 }
@@ -77,8 +78,8 @@ void Channel::Impl::Close() {
   const Turn turn(*this);
   closing_ = true;
   table_.EndAll(absl::CancelledError("channel is gone"));
-  if (!response_topic_.empty()) client_->Unsubscribe(response_topic_, [](const absl::StatusOr<ReasonCode>&) {});
-  client_ = nullptr;
+  if (!response_topic_.empty()) bus_->Unsubscribe(response_topic_, [](const absl::StatusOr<ReasonCode>&) {});
+  bus_ = nullptr;
   watch = std::move(watch_);
   // Timers are used on their executor only.
   asio::dispatch(executor_, [timer = std::shared_ptr<mqtt::Timer>(std::move(timer_))] {});
@@ -105,7 +106,7 @@ Channel::Impl::Turn::~Turn() {
 void Channel::Impl::ConnectionIs(const mqtt::ConnectionState& state) {
   using Kind = mqtt::ConnectionState::Kind;
   const Turn turn(*this);
-  if (client_ == nullptr) return;
+  if (bus_ == nullptr) return;
   if (state.kind == Kind::kConnected) {
     caller_ = IdFrom(state.client_id);
     response_topic_ = codec_.InboxTopic(caller_, inbox_);
@@ -131,7 +132,7 @@ void Channel::Impl::SubscribeInbox() {
   if (closing_) return;
   mqtt::Subscription subscription(response_topic_);
   subscription.retain_handling = 2;  // An answer is never retained.
-  client_->Subscribe(
+  bus_->Subscribe(
       std::move(subscription),
       [weak = weak_from_this()](const mqtt::MessageView& message) {
         if (const auto self = weak.lock()) self->Arrived(message);
@@ -140,7 +141,7 @@ void Channel::Impl::SubscribeInbox() {
         const auto self = weak.lock();
         if (self == nullptr) return;
         const Turn turn(*self);
-        if (self->client_ == nullptr) return;
+        if (self->bus_ == nullptr) return;
         if (result.ok() && std::exchange(self->flows_wait_for_inbox_, false)) self->ResumeFlows(false);
         self->table_.InboxSettled(result.status());
         self->ArmTimer();
@@ -186,7 +187,7 @@ void Channel::Impl::Begin(const std::shared_ptr<ChannelCall>& call) {
 
 void Channel::Impl::CancelCall(ChannelCall& call) {
   const Turn turn(*this);
-  if (client_ != nullptr) table_.Cancel(call);
+  if (bus_ != nullptr) table_.Cancel(call);
 }
 
 void Channel::Impl::SetRetry(ChannelCall& call) {
@@ -251,7 +252,7 @@ void Channel::Impl::Send(PendingCall& base) {
   auto ended = [weak = weak_from_this(), held, attempt = call.attempt](const absl::StatusOr<ReasonCode>& result) {
     if (const auto self = weak.lock()) self->SendingEnded(*held, attempt, result);
   };
-  client_->Publish(std::move(message), CodeCompletion(std::move(ended), call.last_abandon().slot()));
+  bus_->Publish(std::move(message), CodeCompletion(std::move(ended), call.last_abandon().slot()));
 }
 
 void Channel::Impl::SendingEnded(ChannelCall& call, int attempt, const absl::StatusOr<ReasonCode>& result) {
@@ -269,16 +270,16 @@ void Channel::Impl::AbandonSending(PendingCall& base) {
 }
 
 void Channel::Impl::SendCancel(PendingCall& call) {
-  if (client_ == nullptr) return;
+  if (bus_ == nullptr) return;
   // Nobody minds if it does not arrive: the deadline travelled with the request.
-  client_->Publish(codec_.EncodeCancel(RequestHead(call), call.later_topic), [](const absl::StatusOr<ReasonCode>&) {});
+  bus_->Publish(codec_.EncodeCancel(RequestHead(call), call.later_topic), [](const absl::StatusOr<ReasonCode>&) {});
 }
 
 // --- Answers coming in
 
 void Channel::Impl::Arrived(const mqtt::MessageView& message) {
   const Turn turn(*this);
-  if (client_ == nullptr) return;
+  if (bus_ == nullptr) return;
   absl::StatusOr<ResponseIn> response = codec_.DecodeResponse(message);
   if (!response.ok()) return Debug("answer_dropped", ToStd(response.status().message()));
   const auto call = std::static_pointer_cast<ChannelCall>(table_.Find(response->correlation_data));
@@ -364,7 +365,7 @@ void Channel::Impl::ArmTimer() {
 
 void Channel::Impl::TimerFired() {
   const Turn turn(*this);
-  if (client_ == nullptr) return;
+  if (bus_ == nullptr) return;
   armed_ = mqtt::kNever;
   table_.TimeIs(Now());
   FlowsAreDue(Now());
@@ -380,13 +381,18 @@ void Channel::Impl::Debug(std::string_view event, std::string_view why) const {
 // --- The public class
 
 Channel::Channel(mqtt::Client& client, ChannelOptions options)
-    : impl_(std::make_shared<Impl>(client, std::move(options))) {
+    : impl_(std::make_shared<Impl>(std::make_shared<ClientBus>(client), &client, std::move(options))) {
+  impl_->Open();
+}
+
+Channel::Channel(MessageBus& bus, ChannelOptions options)
+    : impl_(std::make_shared<Impl>(Borrow(bus), nullptr, std::move(options))) {
   impl_->Open();
 }
 
 Channel::~Channel() { impl_->Close(); }
 
-mqtt::Client& Channel::client() const { return impl_->client(); }
+mqtt::Client* Channel::client() const { return impl_->client(); }
 
 std::size_t Channel::calls_under_way() const { return impl_->calls_under_way(); }
 
@@ -423,7 +429,7 @@ Channel::PreparedCall Channel::Prepare(const ServiceInfo& service, const MethodI
   call.status = impl_->options_status();
   if (call.status.ok() && options.retry.has_value()) call.status = CheckRetryPolicy(*options.retry);
   if (call.status.ok() && options.parent != nullptr) {
-    call.status = GoOn(*options.parent, impl_->client().environment().clock->Now(), options);
+    call.status = GoOn(*options.parent, impl_->Now(), options);
   }
   if (call.status.ok() && !IsId(target)) {
     call.status = absl::InvalidArgumentError(absl::StrCat("target ", Quoted(target), " is not [A-Za-z0-9_.-]{1,64}"));
@@ -476,6 +482,7 @@ std::shared_ptr<MessageStream> Channel::Open(PreparedCall prepared, std::shared_
   auto stream = std::make_shared<Stream>(impl_, call);
   if (!status.ok()) {
     call->ended = WithOutcome(std::move(status), Outcome::kNotExecuted);
+    call->phase = PendingCall::Phase::kDone;  // Not to be cancelled.
   } else {
     impl_->Start(std::move(call), {});
   }

@@ -227,7 +227,7 @@ std::size_t Channel::Impl::LaterRoom(const ClientFrames& frames) const {
 }
 
 void Channel::Impl::SendLater(ChannelCall& call, const Frame& frame, const FragmentOut* fragment) {
-  if (client_ == nullptr) return;
+  if (bus_ == nullptr) return;
   LaterOut later;
   later.instance = call.frames->instance;
   later.caller = caller_;
@@ -240,7 +240,7 @@ void Channel::Impl::SendLater(ChannelCall& call, const Frame& frame, const Fragm
   later.frame = frame;
   later.fragment = fragment;
   mqtt::Message message = codec_.EncodeLater(later);
-  if (fragment == nullptr) return client_->Publish(std::move(message), [](const absl::StatusOr<ReasonCode>&) {});
+  if (fragment == nullptr) return bus_->Publish(std::move(message), [](const absl::StatusOr<ReasonCode>&) {});
   auto sent = [weak = weak_from_this(), size = fragment->size,
                held = std::static_pointer_cast<ChannelCall>(call.shared_from_this())](
                   const absl::StatusOr<ReasonCode>& result) {
@@ -250,7 +250,7 @@ void Channel::Impl::SendLater(ChannelCall& call, const Frame& frame, const Fragm
     self->pacer_.Sent(size);
     if (!result.ok() && IsOfUs(result.status())) self->table_.GiveUp(*held, result.status());
   };
-  client_->Publish(std::move(message), mqtt::Completion<absl::StatusOr<ReasonCode>>(std::move(sent)));
+  bus_->Publish(std::move(message), mqtt::Completion<absl::StatusOr<ReasonCode>>(std::move(sent)));
 }
 
 void Channel::Impl::SendFragment(CallFlow& flow) {
@@ -262,14 +262,14 @@ void Channel::Impl::SendFragment(CallFlow& flow) {
 }
 
 void Channel::Impl::SendCancelTo(std::string_view instance, std::string_view correlation_data) {
-  if (client_ == nullptr || !IsId(instance)) return;
+  if (bus_ == nullptr || !IsId(instance)) return;
   LaterOut later;
   later.instance = instance;
   later.caller = caller_;
   later.response_topic = response_topic_;
   later.correlation_data = correlation_data;
   later.expiry = 3 * options_.ping_interval;
-  client_->Publish(codec_.EncodeLater(later), [](const absl::StatusOr<ReasonCode>&) {});
+  bus_->Publish(codec_.EncodeLater(later), [](const absl::StatusOr<ReasonCode>&) {});
 }
 
 // After anything that may have changed what a call owes, or whom it lets go on.

@@ -18,16 +18,18 @@
 #include "mqttrpc/mqtt/client.h"
 #include "mqttrpc/mqtt/deadline_queue.h"
 #include "mqttrpc/rpc/channel.h"
+#include "mqttrpc/rpc/message_bus.h"
 #include "rpc1.h"
 
 namespace mqttrpc {
 
-// Everything happens on the client's executor and under `mutex_`, which therefore
+// Everything happens on the bus's executor and under `mutex_`, which therefore
 // is free, except for Close(), which may come from another thread. Recursive,
 // since the client may answer at once. No user code runs under it.
 class Channel::Impl final : public CallShell, public FramePacerShell, public std::enable_shared_from_this<Impl> {
  public:
-  Impl(mqtt::Client& client, ChannelOptions options);
+  // `client`: what the bus stands on, if it is one.
+  Impl(std::shared_ptr<MessageBus> bus, mqtt::Client* client, ChannelOptions options);
 
   void Open();   // The second half of construction.
   void Close();  // The channel's end.
@@ -40,7 +42,7 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
     const std::lock_guard lock(mutex_);
     return table_.size();
   }
-  mqtt::Client& client() const { return public_client_; }
+  mqtt::Client* client() const { return public_client_; }
   const ChannelOptions& options() const { return options_; }
   const absl::Status& options_status() const { return options_status_; }
 
@@ -144,7 +146,7 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
   absl::Status CheckOptions() const;
 
   // Set at construction.
-  mqtt::Client& public_client_;
+  mqtt::Client* const public_client_;
   const ChannelOptions options_;
   const mqtt::Environment environment_;
   const asio::any_io_executor executor_;
@@ -156,8 +158,8 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
   std::vector<Ended> ended_, spare_;  // The second is empty, for its room.
   std::vector<Stepped> stepped_;
   bool initiating_ = false;
-  mqtt::Client* client_;  // Null after Close().
-  bool closing_ = false;  // Close() ends the calls: no new one may begin.
+  std::shared_ptr<MessageBus> bus_;  // Null after Close().
+  bool closing_ = false;             // Close() ends the calls: no new one may begin.
   CallTable table_;
   FramePacer pacer_{*this};
   mqtt::DeadlineQueue flows_;          // Of all calls with frames that have not ended.

@@ -278,6 +278,7 @@ void Dispatcher::TimeIs(mqtt::TimePoint now) {
     call->answered = true;
     if (call->entry != nullptr) cache_.FinishUnanswered(*std::exchange(call->entry, nullptr));
     call->Cancel();
+    EndFrames(*call);  // Wakes a plain handler that waits in a read or write.
     Release(*call);
   }
   FlowsAreDue(now);

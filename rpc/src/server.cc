@@ -8,6 +8,7 @@
 #include <asio/post.hpp>
 #include <asio/strand.hpp>
 
+#include "client_bus.h"
 #include "mqttrpc/mqtt/status.h"
 #include "mqttrpc/mqtt/topic.h"
 #include "mqttrpc/rpc/channel.h"
@@ -28,13 +29,13 @@ constexpr milliseconds kCancelGrace{1'000};
 
 }  // namespace
 
-Server::Impl::Impl(mqtt::Client& client, ServerOptions options)
+Server::Impl::Impl(std::shared_ptr<MessageBus> bus, ServerOptions options)
     : options_(std::move(options)),
-      environment_(client.environment()),
-      executor_(client.executor()),
+      environment_(bus->environment()),
+      executor_(bus->executor()),
       options_status_(CheckOptions()),
       codec_(options_.name_space),
-      client_(&client),
+      bus_(std::move(bus)),
       dispatcher_(options_, codec_, *this, *environment_.log),
       timer_(environment_.clock->NewTimer(executor_)) {
   dispatcher_.set_instance(options_.instance);
@@ -62,7 +63,7 @@ void Server::Impl::Later(Act act) {
     const auto self = weak.lock();
     if (self == nullptr) return act(nullptr);
     const Lock lock(*self);
-    act(self->client_ != nullptr ? self.get() : nullptr);
+    act(self->bus_ != nullptr ? self.get() : nullptr);
   });
 }
 
@@ -77,14 +78,14 @@ Server::Impl::Lock::~Lock() {
 
 void Server::Impl::Open() {
   const Lock lock(*this);
-  watch_ = client_->WatchState([weak = weak_from_this()](const mqtt::ConnectionState& state) {
+  watch_ = bus_->WatchState([weak = weak_from_this()](const mqtt::ConnectionState& state) {
     if (const auto self = weak.lock()) self->ConnectionIs(state);
   });
 }
 
 void Server::Impl::ConnectionIs(const mqtt::ConnectionState& state) {
   const Lock lock(*this);
-  if (client_ == nullptr) return;
+  if (bus_ == nullptr) return;
   if (state.kind == mqtt::ConnectionState::Kind::kConnected) {
     const auto bytes = state.connack_properties.Get(mqtt::property::kMaximumPacketSize);
     const auto messages = state.connack_properties.Get(mqtt::property::kReceiveMaximum);
@@ -107,7 +108,7 @@ void Server::Impl::Close() {
     dispatcher_.CancelAll(absl::OkStatus(), Now());
     dispatcher_.ForgetAll();
     watch = std::move(watch_);
-    client_ = nullptr;
+    bus_ = nullptr;
     // Timers are used on their executor only.
     asio::dispatch(executor_, [timer = std::shared_ptr<mqtt::Timer>(std::move(timer_))] {});
   }
@@ -162,16 +163,16 @@ void Server::Impl::Begin(Done done) {
   if (!options_status_.ok()) return done(options_status_);
   phase_ = Phase::kConnecting;
   start_done_ = std::move(done);
-  client_->UntilConnected([weak = weak_from_this()](absl::Status status) {
+  bus_->UntilConnected([weak = weak_from_this()](absl::Status status) {
     if (const auto self = weak.lock()) self->Subscribe(status);
   });
 }
 
 void Server::Impl::Subscribe(const absl::Status& connected) {
   const Lock lock(*this);
-  if (client_ == nullptr || phase_ != Phase::kConnecting) return;
+  if (bus_ == nullptr || phase_ != Phase::kConnecting) return;
   if (!connected.ok()) return EndStart(connected);
-  if (dispatcher_.instance().empty()) dispatcher_.set_instance(IdFrom(client_->state().client_id));
+  if (dispatcher_.instance().empty()) dispatcher_.set_instance(IdFrom(bus_->client_id()));
   phase_ = Phase::kSubscribing;
   topic_filters_ = TopicFilters();
   subscribing_ = topic_filters_.size();
@@ -193,13 +194,13 @@ void Server::Impl::SubscribeTo(const std::string& topic_filter) {
   mqtt::Subscription subscription(topic_filter);
   subscription.retain_handling = 2;         // Retained messages are no requests: none at the start,
   subscription.retain_as_published = true;  // and later ones are told by their flag.
-  client_->Subscribe(
+  bus_->Subscribe(
       std::move(subscription),
       [weak = weak_from_this()](const mqtt::MessageView& message) {
         const auto self = weak.lock();
         if (self == nullptr) return;
         const Lock lock(*self);
-        if (self->client_ == nullptr) return;
+        if (self->bus_ == nullptr) return;
         self->dispatcher_.Arrived(message, self->Now());
         self->ArmTimer();
       },
@@ -216,7 +217,7 @@ void Server::Impl::Subscribed(const absl::Status& status) {
   const Lock lock(*this);
   --subscribing_;
   if (subscribe_status_.ok()) subscribe_status_ = status;
-  if (client_ == nullptr || phase_ != Phase::kSubscribing || subscribing_ > 0) return;
+  if (bus_ == nullptr || phase_ != Phase::kSubscribing || subscribing_ > 0) return;
   if (!subscribe_status_.ok()) return EndStart(subscribe_status_);
   EndStart(absl::OkStatus());
 }
@@ -268,7 +269,7 @@ void Server::Impl::Drain(milliseconds patience, Done done) {
 void Server::Impl::UnsubscribeAll(bool count) {
   if (count) unsubscribing_ = topic_filters_.size();
   for (std::string& topic_filter : std::exchange(topic_filters_, {})) {
-    client_->Unsubscribe(std::move(topic_filter), [weak = weak_from_this(), count](const absl::StatusOr<ReasonCode>&) {
+    bus_->Unsubscribe(std::move(topic_filter), [weak = weak_from_this(), count](const absl::StatusOr<ReasonCode>&) {
       const auto self = weak.lock();
       if (self == nullptr || !count) return;
       const Lock lock(*self);
@@ -314,13 +315,13 @@ void Server::Impl::EndStop(absl::Status status) {
 // --- While serving
 
 void Server::Impl::SendAnswer(mqtt::Message message) {
-  if (client_ == nullptr) return;
+  if (bus_ == nullptr) return;
   ++answers_under_way_;
   mqtt::Completion<absl::StatusOr<ReasonCode>> sent(
       [weak = weak_from_this()](const absl::StatusOr<ReasonCode>& result) {
         if (const auto self = weak.lock()) self->AnswerSent(result);
       });
-  client_->Publish(std::move(message), std::move(sent));
+  bus_->Publish(std::move(message), std::move(sent));
 }
 
 void Server::Impl::AnswerSent(const absl::StatusOr<ReasonCode>& result) {
@@ -335,18 +336,18 @@ void Server::Impl::AnswerSent(const absl::StatusOr<ReasonCode>& result) {
 }
 
 void Server::Impl::SendFrame(mqtt::Message message, std::shared_ptr<ServerCall::State> fragment_of, std::size_t bytes) {
-  if (client_ == nullptr) return;
-  if (fragment_of == nullptr) return client_->Publish(std::move(message), [](const absl::StatusOr<ReasonCode>&) {});
+  if (bus_ == nullptr) return;
+  if (fragment_of == nullptr) return bus_->Publish(std::move(message), [](const absl::StatusOr<ReasonCode>&) {});
   mqtt::Completion<absl::StatusOr<ReasonCode>> sent(
       [weak = weak_from_this(), call = std::move(fragment_of), bytes](const absl::StatusOr<ReasonCode>& result) {
         const auto self = weak.lock();
         if (self == nullptr) return;
         const Lock lock(*self);
-        if (self->client_ == nullptr) return;
+        if (self->bus_ == nullptr) return;
         self->dispatcher_.FrameSent(*call, bytes, result.status(), self->Now());
         self->ArmTimer();
       });
-  client_->Publish(std::move(message), std::move(sent));
+  bus_->Publish(std::move(message), std::move(sent));
 }
 
 // A completion must not come while its operation is being begun.
@@ -434,7 +435,7 @@ void Server::Impl::ArmTimer() {
 
 void Server::Impl::TimerFired() {
   const Lock lock(*this);
-  if (client_ == nullptr) return;
+  if (bus_ == nullptr) return;
   armed_ = mqtt::kNever;
   dispatcher_.TimeIs(Now());
   CheckDrained();
@@ -444,7 +445,12 @@ void Server::Impl::TimerFired() {
 // --- The public class
 
 Server::Server(mqtt::Client& client, ServerOptions options)
-    : impl_(std::make_shared<Impl>(client, std::move(options))) {
+    : impl_(std::make_shared<Impl>(std::make_shared<ClientBus>(client), std::move(options))) {
+  impl_->Open();
+}
+
+Server::Server(MessageBus& bus, ServerOptions options)
+    : impl_(std::make_shared<Impl>(Borrow(bus), std::move(options))) {
   impl_->Open();
 }
 

@@ -10,13 +10,13 @@
 
 #include "dispatcher.h"
 #include "handler_gate.h"
-#include "mqttrpc/mqtt/client.h"
+#include "mqttrpc/rpc/message_bus.h"
 #include "mqttrpc/rpc/server.h"
 #include "rpc1.h"
 
 namespace mqttrpc {
 
-// Everything happens on the client's executor and under `mutex_`, which therefore
+// Everything happens on the bus's executor and under `mutex_`, which therefore
 // is free, except for the few questions any thread may ask and for Close(), which
 // may come from another thread: it then waits for the handler that runs.
 // Recursive, since handlers run under it and may use the server.
@@ -24,7 +24,7 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
  public:
   using Done = mqtt::Completion<absl::Status>;
 
-  Impl(mqtt::Client& client, ServerOptions options);
+  Impl(std::shared_ptr<MessageBus> bus, ServerOptions options);
   ~Impl();
 
   void Open();   // The second half of construction.
@@ -103,8 +103,8 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   mutable std::recursive_mutex mutex_;
   mutable int locks_ = 0;  // Nested.
   mutable std::vector<std::pair<mqtt::Completion<bool>, bool>> stepped_;
-  bool initiating_ = false;  // A handler's read or write is being begun.
-  mqtt::Client* client_;     // Null after Close().
+  bool initiating_ = false;          // A handler's read or write is being begun.
+  std::shared_ptr<MessageBus> bus_;  // Null after Close().
   Dispatcher dispatcher_;
   std::shared_ptr<const HandlerPlace> home_place_;  // All handlers' if none hops; made with the first.
   Phase phase_ = Phase::kNew;

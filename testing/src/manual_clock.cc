@@ -96,6 +96,14 @@ bool ManualClock::AdvanceToNextAlarm(mqtt::TimePoint limit) {
   return true;
 }
 
+bool ManualClock::RunUntil(const std::function<bool()>& done, mqtt::TimePoint limit) {
+  RunUntilQuiet();
+  while (!done()) {
+    if (!AdvanceToNextAlarm(limit)) return false;
+  }
+  return true;
+}
+
 std::optional<mqtt::TimePoint> ManualClock::next_alarm() const {
   const std::lock_guard lock(state_->mutex);
   if (state_->queue.empty()) return std::nullopt;

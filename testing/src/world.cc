@@ -118,12 +118,7 @@ mqtt::Duration World::elapsed() const { return network_->Elapsed(); }
 Recorder& World::recorder() { return network_->recorder(); }
 
 bool World::Until(const std::function<bool()>& done, std::optional<mqtt::Duration> patience) {
-  const mqtt::TimePoint limit = clock_.Now() + patience.value_or(options_.patience);
-  RunUntilQuiet();
-  while (!done()) {
-    if (!clock_.AdvanceToNextAlarm(limit)) return false;
-  }
-  return true;
+  return clock_.RunUntil(done, clock_.Now() + patience.value_or(options_.patience));
 }
 
 absl::Status World::UntilConnected(mqtt::Client& client, std::optional<mqtt::Duration> patience) {

@@ -203,8 +203,22 @@ TEST_F(StreamTest, CancellingEndsTheHandler) {
 
 TEST_F(StreamTest, DroppingTheReaderEndsTheHandler) {
   ServeAndOpenStub();
-  { auto reader = stub_->Count(RangeOf(1'000'000)); Run(); }
+  {
+    auto reader = stub_->Count(RangeOf(1'000'000));
+    Run();
+  }
   ExpectNothingLeft();
+}
+
+TEST_F(StreamTest, AStreamThatCannotBeginSaysWhyAndMayBeDropped) {
+  ServeAndOpenStub();
+  CallOptions options;
+  options.timeout = seconds(-1);
+  { auto dropped = stub_->Mirror(options); Run(); }
+  auto stream = stub_->Mirror(options);
+  stream.Cancel();
+  EXPECT_EQ(world_.Run(stream.Finish()).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(streams_.begun, 0);
 }
 
 TEST_F(StreamTest, TheDeadlineEndsBothSides) {
@@ -236,6 +250,37 @@ TEST_F(StreamTest, AQuietStreamLives) {
   EXPECT_TRUE(written);
   const auto back = world_.Run<std::optional<Item>>([&](auto done) { stream.Read(std::move(done)); });
   EXPECT_TRUE(back.has_value());
+}
+
+// As a plain handler that waits by kBlocking on a thread of its own: nothing else wakes it.
+class CallbackReader final : public Service {
+ public:
+  const ServiceInfo& info() const override { return test::streams::StreamsService::Info(); }
+  void Serve(std::size_t, ServerCall call) override {
+    call_.emplace(std::move(call));
+    ServerReader<Item>(call_->stream()).Read([this](const std::optional<Item>& item) { ended = !item.has_value(); });
+  }
+
+  bool ended = false;
+
+ private:
+  std::optional<ServerCall> call_;
+};
+
+TEST_F(StreamTest, TheDeadlineEndsAReadThatNoCoroutineAwaits) {
+  CallbackReader service;
+  server_ = std::make_unique<Server>(*device_);
+  server_->Add(service);
+  ASSERT_TRUE(world_.Run(server_->Start()).ok());
+  OpenStub();
+  CallOptions options;
+  options.timeout = seconds(30);
+  auto mirror = stub_->Mirror(options);
+  world_.Advance(seconds(29));
+  EXPECT_FALSE(service.ended);
+  world_.Advance(seconds(2));
+  EXPECT_TRUE(service.ended);
+  server_.reset();
 }
 
 TEST_F(StreamTest, ADeadResponderIsNoticedLongBeforeTheDeadline) {
@@ -343,9 +388,13 @@ TEST_F(StreamTest, ARestartedResponderSaysThatItDoesNotKnowTheCall) {
 
 TEST_F(StreamTest, LostMessagesOfALossyMethodAreCounted) {
   ServeAndOpenStub();
-  world_.faults().To("me").Sometimes(0.1).If([](const mqttrpc::testing::RecordedPacket& packet) {
-    return packet.kind == mqttrpc::testing::PacketKind::kPublish && packet.qos == mqtt::QoS::kAtMostOnce;
-  }).Drop();
+  world_.faults()
+      .To("me")
+      .Sometimes(0.1)
+      .If([](const mqttrpc::testing::RecordedPacket& packet) {
+        return packet.kind == mqttrpc::testing::PacketKind::kPublish && packet.qos == mqtt::QoS::kAtMostOnce;
+      })
+      .Drop();
   auto reader = stub_->CountLossy(RangeOf(1'000));
   std::int64_t count = 0;
   std::int64_t last = -1;

@@ -1,4 +1,4 @@
-// The example in docs/testing.md is greeter_test.cc, to the letter.
+// The examples in docs/testing.md are greeter_test.cc and local_greeter_test.cc, to the letter.
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -17,10 +17,12 @@ std::string Read(const std::filesystem::path& file) {
   return text.str();
 }
 
-TEST(TestingDocsTest, ShowTheExampleAsItIs) {
-  const std::string example = Read(kRoot / "tests/testing/greeter_test.cc");
-  ASSERT_FALSE(example.empty());
-  EXPECT_NE(Read(kRoot / "docs/testing.md").find("```cpp\n" + example + "```\n"), std::string::npos);
+TEST(TestingDocsTest, ShowTheExamplesAsTheyAre) {
+  for (const char* file : {"tests/testing/greeter_test.cc", "tests/testing/local_greeter_test.cc"}) {
+    const std::string example = Read(kRoot / file);
+    ASSERT_FALSE(example.empty()) << file;
+    EXPECT_NE(Read(kRoot / "docs/testing.md").find("```cpp\n" + example + "```\n"), std::string::npos) << file;
+  }
 }
 
 }  // namespace

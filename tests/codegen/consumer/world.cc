@@ -2,7 +2,29 @@
 #include <chrono>
 #include <iostream>
 
+#include "acme/lamp.mqttrpc.h"
+#include "mqttrpc/testing/local_link.h"
 #include "mqttrpc/testing/world.h"
+
+namespace {
+
+using acme::light::v1::Light;
+
+class Lamp final : public acme::lamp::v1::LampService {
+  absl::StatusOr<Light> SetLight(mqttrpc::ServerContext&, const Light& request) override { return request; }
+};
+
+bool CallsALamp() {
+  Lamp lamp;
+  mqttrpc::testing::LocalLink link;
+  link.Serve(lamp);
+  const acme::lamp::v1::LampStub stub(link.channel(), mqttrpc::kAnyInstance);
+  const auto set = link.Run(stub.SetLight(Light()));
+  if (!set.ok()) std::cerr << set.status() << '\n';
+  return set.ok();
+}
+
+}  // namespace
 
 int main() {
   mqttrpc::testing::World world;
@@ -10,5 +32,5 @@ int main() {
   world.Advance(std::chrono::hours(2));
   const auto code = world.Run(lamp.Publish(mqttrpc::mqtt::Message("state", "on")));
   if (!code.ok()) std::cerr << code.status() << '\n' << world.recorder();
-  return code.ok() ? 0 : 1;
+  return code.ok() && CallsALamp() ? 0 : 1;
 }

@@ -37,6 +37,22 @@ using DefaultToken = asio::use_awaitable_t<>;
 struct BlockingToken {};
 inline constexpr BlockingToken kBlocking{};
 
+// How a thread of a test kit waits by kBlocking; all others just sleep.
+class BlockingWait {
+ public:
+  // Null: an ordinary thread.
+  static BlockingWait*& OfThisThread() {
+    thread_local BlockingWait* wait = nullptr;
+    return wait;
+  }
+
+  virtual void Wake() = 0;   // Any thread; once for each Sleep(), perhaps before it.
+  virtual void Sleep() = 0;  // Returns after Wake().
+
+ protected:
+  ~BlockingWait() = default;
+};
+
 // The far end of one pending operation. Call it once, from any thread; it hands
 // the result to the token's own executor. Its slot asks for an early end. It is a token
 // itself, handed on as it is: the cheapest one, for a callback that runs where the work
@@ -102,8 +118,14 @@ class asio::async_result<mqttrpc::mqtt::BlockingToken, void(Result)> {
   static Result initiate(Initiation&& initiation, mqttrpc::mqtt::BlockingToken, Args&&... args) {
     std::promise<Result> promise;
     std::future<Result> result = promise.get_future();
-    std::forward<Initiation>(initiation)([&promise](Result value) { promise.set_value(std::move(value)); },
-                                         std::forward<Args>(args)...);
+    mqttrpc::mqtt::BlockingWait* const wait = mqttrpc::mqtt::BlockingWait::OfThisThread();
+    std::forward<Initiation>(initiation)(
+        [&promise, wait](Result value) {
+          promise.set_value(std::move(value));
+          if (wait != nullptr) wait->Wake();
+        },
+        std::forward<Args>(args)...);
+    if (wait != nullptr) wait->Sleep();
     return result.get();
   }
 };

@@ -23,6 +23,7 @@
 #include "mqttrpc/mqtt/client.h"
 #include "mqttrpc/mqtt/completion.h"
 #include "mqttrpc/rpc/call_options.h"
+#include "mqttrpc/rpc/message_bus.h"
 #include "mqttrpc/rpc/method.h"
 #include "mqttrpc/rpc/stream.h"
 
@@ -73,8 +74,8 @@ struct ChannelOptions {
   std::chrono::milliseconds ping_interval{10'000};
 };
 
-// Makes calls. Any thread may use it; it lives on the client's executor. The
-// client outlives the channel and may serve other purposes too. Destroying the
+// Makes calls. Any thread may use it; it lives on the client's executor. The client, or
+// the bus in its place, outlives the channel and may serve other purposes too. Destroying the
 // channel ends the calls under way with kCancelled.
 //
 // Every call completes exactly once, at its deadline at the latest, with the
@@ -97,6 +98,7 @@ struct ChannelOptions {
 class Channel {
  public:
   explicit Channel(mqtt::Client& client, ChannelOptions options = ChannelOptions());
+  explicit Channel(MessageBus& bus, ChannelOptions options = ChannelOptions());
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -147,7 +149,7 @@ class Channel {
         Open(Prepare(service, method, target, nullptr, std::move(options)), nullptr));
   }
 
-  mqtt::Client& client() const;
+  mqtt::Client* client() const;  // Null if it was made on another bus.
 
   // Calls that have not ended. Any thread.
   std::size_t calls_under_way() const;

@@ -17,6 +17,7 @@
 
 #include "mqttrpc/mqtt/client.h"
 #include "mqttrpc/mqtt/completion.h"
+#include "mqttrpc/rpc/message_bus.h"
 #include "mqttrpc/rpc/service.h"
 #include "mqttrpc/rpc/stream.h"
 
@@ -62,7 +63,7 @@ struct ServerOptions {
 // Serves. Any thread may use it; it lives on the client's executor. One server
 // per client and name space: a second one would take the first one's calls.
 //
-// The client and the services outlive the server and its handlers. Destroying the
+// The client, or the bus in its place, and the services outlive the server and its handlers. Destroying the
 // server cancels what runs and answers nothing any more. It waits for the plain
 // function that runs at the moment, not for coroutines: call Stop() first where a
 // coroutine handler uses what goes with the server. Not to be destroyed on the
@@ -71,6 +72,7 @@ struct ServerOptions {
 class Server {
  public:
   explicit Server(mqtt::Client& client, ServerOptions options = ServerOptions());
+  explicit Server(MessageBus& bus, ServerOptions options = ServerOptions());
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -35,6 +36,10 @@ class ManualClock final : public mqtt::Clock {
   // Moves time to the earliest deadline up to `limit` and runs until quiet; false,
   // and time stays, if there is none.
   bool AdvanceToNextAlarm(mqtt::TimePoint limit);
+
+  // Runs, moving time on from alarm to alarm, until `done` says so; false if it did not
+  // by `limit`, or nothing is left that could happen.
+  bool RunUntil(const std::function<bool()>& done, mqtt::TimePoint limit);
 
   // When the next alarm is due; nothing if none is armed.
   std::optional<mqtt::TimePoint> next_alarm() const;

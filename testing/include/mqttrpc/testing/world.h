@@ -10,7 +10,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -22,9 +21,6 @@
 #include <absl/functional/any_invocable.h>
 #include <absl/status/status.h>
 #include <asio/awaitable.hpp>
-#include <asio/bind_cancellation_slot.hpp>
-#include <asio/cancellation_signal.hpp>
-#include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 
 #include "mqttrpc/broker/broker.h"
@@ -32,6 +28,7 @@
 #include "mqttrpc/testing/faults.h"
 #include "mqttrpc/testing/manual_clock.h"
 #include "mqttrpc/testing/recorder.h"
+#include "mqttrpc/testing/run_to_end.h"
 #include "mqttrpc/testing/seeded_random.h"
 
 namespace mqttrpc::testing {
@@ -154,33 +151,20 @@ class World {
 
 template <typename T>
 T World::Run(asio::awaitable<T> operation, std::optional<mqtt::Duration> patience) {
-  struct State {
-    std::optional<T> result;
-    std::exception_ptr thrown;
-    asio::cancellation_signal cancel;
-  };
-  auto state = std::make_shared<State>();  // The operation may outlive this call.
-  asio::co_spawn(io_, std::move(operation),
-                 asio::bind_cancellation_slot(state->cancel.slot(), [state](std::exception_ptr thrown, T result) {
-                   state->thrown = std::move(thrown);
-                   state->result.emplace(std::move(result));
-                 }));
-  if (!Until([&] { return state->result.has_value(); }, patience)) {
-    state->cancel.emit(asio::cancellation_type::all);
-    RunUntilQuiet();
-    return NotComplete<T>();
-  }
-  if (state->thrown) std::rethrow_exception(state->thrown);
-  return std::move(*state->result);
+  std::optional<T> result = internal::RunToEnd(
+      io_, std::move(operation), [&](const std::function<bool()>& ended) { return Until(ended, patience); });
+  if (result.has_value()) return std::move(*result);
+  RunUntilQuiet();
+  return NotComplete<T>();
 }
 
 template <typename T, typename Start>
   requires std::invocable<Start, absl::AnyInvocable<void(T)>>
 T World::Run(Start&& start, std::optional<mqtt::Duration> patience) {
-  auto result = std::make_shared<std::optional<T>>();
-  std::forward<Start>(start)(absl::AnyInvocable<void(T)>([result](T value) { result->emplace(std::move(value)); }));
-  if (!Until([&] { return result->has_value(); }, patience)) return NotComplete<T>();
-  return std::move(**result);
+  std::optional<T> result = internal::RunToEnd<T>(
+      std::forward<Start>(start), [&](const std::function<bool()>& ended) { return Until(ended, patience); });
+  if (result.has_value()) return std::move(*result);
+  return NotComplete<T>();
 }
 
 }  // namespace mqttrpc::testing
