@@ -29,6 +29,7 @@ Channel::Impl::Impl(mqtt::Client& client, ChannelOptions options)
       environment_(client.environment()),
       executor_(client.executor()),
       options_status_(CheckOptions()),
+      interceptors_(Shared(options_.interceptors)),
       codec_(options_.name_space),
       client_(&client),
       table_(*this, client.broker(), options_.maximum_calls),
@@ -179,6 +180,21 @@ void Channel::Impl::Begin(const std::shared_ptr<ChannelCall>& call) {
 void Channel::Impl::CancelCall(ChannelCall& call) {
   const Turn turn(*this);
   if (client_ != nullptr) table_.Cancel(call);
+}
+
+void Channel::Impl::GiveUp(ChannelCall& call, const absl::Status& why) {
+  const Turn turn(*this);
+  if (client_ != nullptr) table_.GiveUp(call, why);
+}
+
+void Channel::Impl::EndUntold(ChannelCall& call) {
+  absl::Status status = absl::CancelledError("its reader or writer is gone");
+  {
+    const Turn turn(*this);
+    if (call.ended.has_value()) status = *call.ended;
+    call.chain->info() = call.info;
+  }
+  call.chain->EndUntold(std::move(status));
 }
 
 CallId Channel::Impl::NewId() {
@@ -376,10 +392,15 @@ Channel::PreparedCall Channel::Prepare(const ServiceInfo& service, const MethodI
   call.service = &service;
   call.method = &method;
   call.target = std::string(target);
+  if (impl_->interceptors() != nullptr) {
+    ClientCallInfo info(service, method, target, request, options);
+    call.chain = ClientChain::Begin(impl_->interceptors(), info);
+  }
   if (options.timeout.count() == 0) options.timeout = method.timeout;
   const bool unary = method.kind == MethodKind::kUnary;
   if (options.timeout.count() == 0) options.timeout = unary ? impl_->options().default_timeout : kMaximumTimeout;
   call.status = impl_->options_status();
+  if (call.status.ok() && call.chain != nullptr) call.status = call.chain->refusal();
   if (call.status.ok() && !IsId(target)) {
     call.status = absl::InvalidArgumentError(absl::StrCat("target ", Quoted(target), " is not [A-Za-z0-9_.-]{1,64}"));
   }
@@ -395,8 +416,10 @@ Channel::PreparedCall Channel::Prepare(const ServiceInfo& service, const MethodI
   if (call.status.ok() && options.one_way && !unary) {
     call.status = absl::InvalidArgumentError("one_way is for unary calls");
   }
-  if (call.status.ok() && request != nullptr) {
-    call.status = WritePayload(*request, options.content_type, call.payload);
+  const bool answered = call.chain != nullptr && call.chain->answered();
+  if (call.status.ok() && request != nullptr && !answered) {
+    call.status = call.chain == nullptr ? WritePayload(*request, options.content_type, call.payload)
+                                        : call.chain->WriteFirst(*request, options.content_type, call.payload);
   }
   call.options = std::move(options);
   return call;
@@ -410,6 +433,7 @@ std::shared_ptr<ChannelCall> Channel::Impl::NewCall(PreparedCall&& prepared) {
   call->payload = std::move(prepared.payload);
   call->timeout = prepared.options.timeout;
   call->options = std::move(prepared.options);
+  call->chain = std::move(prepared.chain);
   return call;
 }
 
@@ -419,6 +443,13 @@ void Channel::StartCall(const std::shared_ptr<Impl>& impl, PreparedCall prepared
   auto call = Impl::NewCall(std::move(prepared));
   call->reply = &reply;
   call->done = std::move(done);
+  if (call->chain != nullptr) {
+    call->done = ClientChain::EndBefore(call->chain, call->one_way() ? nullptr : &reply, std::move(call->done));
+    if (status.ok() && call->chain->answered()) {
+      status = call->chain->Answer(reply);
+      return impl->EndLater(std::move(call), std::move(status));
+    }
+  }
   if (!status.ok()) return impl->EndLater(std::move(call), std::move(status));
   impl->Start(std::move(call), slot);
 }

@@ -123,7 +123,7 @@ void Dispatcher::CancelledByCaller(ServerCall::State& call, mqtt::TimePoint now)
     absl::Status status = absl::CancelledError("cancelled by the caller");
     SetOutcome(status, Outcome::kPerhaps);
     GiveAnswer(call, AnswerFor(status, call.content_type()), now);
-    call.Cancel();
+    call.Cancel(status);
   }
   Release(call);
 }
@@ -237,7 +237,7 @@ void Dispatcher::CancelAll(const absl::Status& why, mqtt::TimePoint now) {
     if (!call->answered && !why.ok()) GiveAnswer(*call, AnswerFor(why, call->content_type()), now);
     call->answered = true;
     if (call->entry != nullptr) cache_.FinishUnanswered(*std::exchange(call->entry, nullptr));
-    call->Cancel();
+    call->Cancel(why.ok() ? absl::CancelledError("server is gone") : why);
     Release(*call);
   }
 }
@@ -249,7 +249,7 @@ void Dispatcher::TimeIs(mqtt::TimePoint now) {
     if (call == nullptr) continue;
     call->answered = true;
     if (call->entry != nullptr) cache_.FinishUnanswered(*std::exchange(call->entry, nullptr));
-    call->Cancel();
+    call->Cancel(absl::DeadlineExceededError("the deadline passed before the handler ended"));
     Release(*call);
   }
   FlowsAreDue(now);
