@@ -1,7 +1,9 @@
 // A whole call through generated code: caller, broker and device on one io_context.
+#include <memory>
 #include <optional>
 
 #include "micro/allocations.h"
+#include "mqttrpc/rpc/interceptor.h"
 #include "systems/in_process_stack.h"
 
 namespace bench {
@@ -12,7 +14,9 @@ constexpr int kWarmingUp = 1000;
 // Keeps a number of calls under way until the benchmark has enough.
 class Calls {
  public:
-  explicit Calls(benchmark::State& state) : state_(state) {}
+  explicit Calls(benchmark::State& state, const mqttrpc::ChannelOptions& channel_options = mqttrpc::ChannelOptions(),
+                 const mqttrpc::ServerOptions& server_options = EchoServerOptions())
+      : state_(state), stack_(64, channel_options, server_options) {}
 
   void Run() {
     for (auto i = state_.range(0); i > 0; --i) Begin();
@@ -43,11 +47,33 @@ class Calls {
   std::optional<AllocationCount> allocations_;
   int ended_ = 0;
   bool over_ = false;
-  InProcessStack stack_{64};  // Its end ends the calls under way.
+  InProcessStack stack_;  // Its end ends the calls under way.
 };
 
 void Call(benchmark::State& state) { Calls(state).Run(); }
 BENCHMARK(Call)->ArgName("window")->Arg(1)->Arg(16);
+
+// Follows each call and does nothing.
+class Follower final : public mqttrpc::ClientInterceptor, public mqttrpc::ServerInterceptor {
+  std::unique_ptr<mqttrpc::ClientCallInterceptor> Begin(mqttrpc::ClientCallInfo&) override {
+    return std::make_unique<mqttrpc::ClientCallInterceptor>();
+  }
+  std::unique_ptr<mqttrpc::ServerCallInterceptor> Begin(mqttrpc::ServerCallInfo&) override {
+    return std::make_unique<mqttrpc::ServerCallInterceptor>();
+  }
+};
+
+// So many of them on either side.
+void InterceptedCall(benchmark::State& state) {
+  mqttrpc::ChannelOptions channel_options;
+  mqttrpc::ServerOptions server_options = EchoServerOptions();
+  for (auto i = state.range(1); i > 0; --i) {
+    channel_options.interceptors.push_back(std::make_shared<Follower>());
+    server_options.interceptors.push_back(std::make_shared<Follower>());
+  }
+  Calls(state, channel_options, server_options).Run();
+}
+BENCHMARK(InterceptedCall)->ArgNames({"window", "interceptors"})->ArgsProduct({{16}, {0, 1, 5}});
 
 }  // namespace
 }  // namespace bench

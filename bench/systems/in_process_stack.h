@@ -14,12 +14,14 @@ namespace bench {
 // Ready when it is made. Whoever runs the io_context is its thread.
 class InProcessStack {
  public:
-  explicit InProcessStack(std::size_t payload_bytes)
+  explicit InProcessStack(std::size_t payload_bytes,
+                          mqttrpc::ChannelOptions channel_options = mqttrpc::ChannelOptions(),
+                          mqttrpc::ServerOptions server_options = EchoServerOptions())
       : broker_(io_.get_executor(), mqttrpc::broker::BrokerOptions()),
         device_client_(io_.get_executor(), Options("echo")),
         caller_client_(io_.get_executor(), Options("caller")),
-        server_(device_client_, EchoServerOptions()),
-        channel_(caller_client_),
+        server_(device_client_, std::move(server_options)),
+        channel_(caller_client_, std::move(channel_options)),
         stub_(channel_, "echo") {
     request_.set_data(std::string(payload_bytes, 'x'));
     server_.Add(echo_);

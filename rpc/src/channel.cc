@@ -31,6 +31,7 @@ Channel::Impl::Impl(std::shared_ptr<MessageBus> bus, mqtt::Client* client, Chann
       environment_(bus->environment()),
       executor_(bus->executor()),
       options_status_(CheckOptions()),
+      interceptors_(Shared(options_.interceptors)),
       codec_(options_.name_space),
       bus_(std::move(bus)),
       table_(*this, bus_->broker(), options_.maximum_calls, options_.retry_throttle),
@@ -201,6 +202,21 @@ void Channel::Impl::SetRetry(ChannelCall& call) {
 }
 
 double Channel::Impl::Chance() { return static_cast<double>(environment_.random->Below(1 << 20)) / (1 << 20); }
+
+void Channel::Impl::GiveUp(ChannelCall& call, const absl::Status& why) {
+  const Turn turn(*this);
+  if (bus_ != nullptr) table_.GiveUp(call, why);
+}
+
+void Channel::Impl::EndUntold(ChannelCall& call) {
+  absl::Status status = absl::CancelledError("its reader or writer is gone");
+  {
+    const Turn turn(*this);
+    if (call.ended.has_value()) status = *call.ended;
+    call.chain->info() = call.info;
+  }
+  call.chain->EndUntold(std::move(status));
+}
 
 CallId Channel::Impl::NewId() {
   if (random_used_ == random_.size()) {
@@ -398,20 +414,23 @@ std::size_t Channel::calls_under_way() const { return impl_->calls_under_way(); 
 
 namespace {
 
-// A call that a handler makes for its own caller.
-absl::Status GoOn(const ServerContext& parent, mqtt::TimePoint now, CallOptions& options) {
-  if (parent.cancelled()) return absl::CancelledError("the call that this one is made for is over");
-  if (parent.deadline() != mqtt::kNever) {
-    const auto left = std::chrono::floor<milliseconds>(parent.deadline() - now);
-    if (left < milliseconds(1)) {
-      return absl::DeadlineExceededError("no time is left of the call that this one is made for");
-    }
-    options.timeout = std::min(options.timeout, left);
-  }
-  if (options.metadata.Get("traceparent").has_value()) return absl::OkStatus();
+// A call that a handler makes for its own caller belongs to the same trace ...
+void CarryTrace(const ServerContext& parent, Metadata& metadata) {
+  if (metadata.Get("traceparent").has_value()) return;
   for (const std::string_view key : {"traceparent", "tracestate", "baggage"}) {
-    if (const auto value = parent.metadata().Get(key)) options.metadata.Add(key, *value);
+    if (const auto value = parent.metadata().Get(key)) metadata.Add(key, *value);
   }
+}
+
+// ... and ends no later.
+absl::Status EndWith(const ServerContext& parent, mqtt::TimePoint now, milliseconds& timeout) {
+  if (parent.cancelled()) return absl::CancelledError("the call that this one is made for is over");
+  if (parent.deadline() == mqtt::kNever) return absl::OkStatus();
+  const auto left = std::chrono::floor<milliseconds>(parent.deadline() - now);
+  if (left < milliseconds(1)) {
+    return absl::DeadlineExceededError("no time is left of the call that this one is made for");
+  }
+  timeout = std::min(timeout, left);
   return absl::OkStatus();
 }
 
@@ -423,14 +442,20 @@ Channel::PreparedCall Channel::Prepare(const ServiceInfo& service, const MethodI
   call.service = &service;
   call.method = &method;
   call.target = std::string(target);
+  if (options.parent != nullptr) CarryTrace(*options.parent, options.metadata);
+  if (impl_->interceptors() != nullptr) {
+    ClientCallInfo info(service, method, target, request, options);
+    call.chain = ClientChain::Begin(impl_->interceptors(), info);
+  }
   if (options.timeout.count() == 0) options.timeout = method.timeout;
   const bool unary = method.kind == MethodKind::kUnary;
   if (options.timeout.count() == 0) options.timeout = unary ? impl_->options().default_timeout : kMaximumTimeout;
   call.status = impl_->options_status();
   if (call.status.ok() && options.retry.has_value()) call.status = CheckRetryPolicy(*options.retry);
   if (call.status.ok() && options.parent != nullptr) {
-    call.status = GoOn(*options.parent, impl_->Now(), options);
+    call.status = EndWith(*options.parent, impl_->Now(), options.timeout);
   }
+  if (call.status.ok() && call.chain != nullptr) call.status = call.chain->refusal();
   if (call.status.ok() && !IsId(target)) {
     call.status = absl::InvalidArgumentError(absl::StrCat("target ", Quoted(target), " is not [A-Za-z0-9_.-]{1,64}"));
   }
@@ -446,8 +471,10 @@ Channel::PreparedCall Channel::Prepare(const ServiceInfo& service, const MethodI
   if (call.status.ok() && options.one_way && !unary) {
     call.status = absl::InvalidArgumentError("one_way is for unary calls");
   }
-  if (call.status.ok() && request != nullptr) {
-    call.status = WritePayload(*request, options.content_type, call.payload);
+  const bool answered = call.chain != nullptr && call.chain->answered();
+  if (call.status.ok() && request != nullptr && !answered) {
+    call.status = call.chain == nullptr ? WritePayload(*request, options.content_type, call.payload)
+                                        : call.chain->WriteFirst(*request, options.content_type, call.payload);
   }
   call.options = std::move(options);
   return call;
@@ -461,6 +488,7 @@ std::shared_ptr<ChannelCall> Channel::Impl::NewCall(PreparedCall&& prepared) {
   call->payload = std::move(prepared.payload);
   call->timeout = prepared.options.timeout;
   call->options = std::move(prepared.options);
+  call->chain = std::move(prepared.chain);
   return call;
 }
 
@@ -470,6 +498,13 @@ void Channel::StartCall(const std::shared_ptr<Impl>& impl, PreparedCall prepared
   auto call = Impl::NewCall(std::move(prepared));
   call->reply = &reply;
   call->done = std::move(done);
+  if (call->chain != nullptr) {
+    call->done = ClientChain::EndBefore(call->chain, call->one_way() ? nullptr : &reply, std::move(call->done));
+    if (status.ok() && call->chain->answered()) {
+      status = call->chain->Answer(reply);
+      return impl->EndLater(std::move(call), std::move(status));
+    }
+  }
   if (!status.ok()) return impl->EndLater(std::move(call), std::move(status));
   impl->Start(std::move(call), slot);
 }

@@ -16,6 +16,7 @@
 
 #include "call_flow.h"
 #include "call_table.h"
+#include "client_chain.h"
 #include "mqttrpc/mqtt/completion.h"
 
 namespace mqttrpc {
@@ -55,6 +56,7 @@ struct ChannelCall final : PendingCall {
   std::shared_ptr<google::protobuf::Message> kept_reply;
   absl::AnyInvocable<void(absl::Status)> done;  // A stream's: null until Finish().
   std::optional<absl::Status> ended;            // A stream that has ended: how.
+  std::shared_ptr<ClientChain> chain;           // Null: no interceptor follows it.
   bool writes_done = false;
   bool finished = false;  // Finish() was called.
   CallInfo info;          // Of a stream: its user's own is there when Finish() ends.

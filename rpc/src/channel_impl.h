@@ -45,6 +45,7 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
   mqtt::Client* client() const { return public_client_; }
   const ChannelOptions& options() const { return options_; }
   const absl::Status& options_status() const { return options_status_; }
+  const std::shared_ptr<const ClientInterceptors>& interceptors() const { return interceptors_; }
 
   // CallShell
   void SubscribeInbox() override;
@@ -65,6 +66,8 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
   void WritesDone(ChannelCall& call);
   void Finish(ChannelCall& call, mqtt::Completion<absl::Status> done);
   void CancelCall(ChannelCall& call);
+  void GiveUp(ChannelCall& call, const absl::Status& why);  // An interceptor's wish.
+  void EndUntold(ChannelCall& call);                        // Its reader or writer is gone; there is a chain.
   const asio::any_io_executor& executor() const { return executor_; }
 
  private:
@@ -151,6 +154,7 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
   const mqtt::Environment environment_;
   const asio::any_io_executor executor_;
   const absl::Status options_status_;
+  const std::shared_ptr<const ClientInterceptors> interceptors_;  // Null: there are none.
   const Rpc1 codec_;
 
   std::recursive_mutex mutex_;

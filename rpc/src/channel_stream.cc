@@ -17,8 +17,30 @@ void OnSlot(asio::cancellation_slot slot, asio::any_io_executor executor, Act ac
 
 }  // namespace
 
+Channel::Stream::~Stream() {
+  if (call_->chain == nullptr || finished_) return;
+  Do([](Impl& impl, ChannelCall& call) { impl.EndUntold(call); });
+}
+
+mqtt::Completion<bool> Channel::Stream::ReadThroughChain(google::protobuf::Message& message,
+                                                         mqtt::Completion<bool> done) const {
+  const asio::cancellation_slot slot = done.slot();
+  return mqtt::Completion<bool>(
+      [impl = impl_, call = call_, &message, done = std::move(done)](bool read) mutable {
+        if (read) {
+          if (const absl::Status status = call->chain->ReceivedNext(message); !status.ok()) {
+            impl->GiveUp(*call, status);
+            read = false;
+          }
+        }
+        done(read);
+      },
+      slot);
+}
+
 void Channel::Stream::Read(google::protobuf::Message& message, mqtt::Completion<bool> done) {
   OnSlot(done.slot(), impl_->executor(), [impl = impl_, call = call_] { impl->CancelRead(*call); });
+  if (call_->chain != nullptr) done = ReadThroughChain(message, std::move(done));
   Do([into = &message, done = std::move(done)](Impl& impl, ChannelCall& call) mutable {
     impl.Read(call, *into, std::move(done));
   });
@@ -26,7 +48,11 @@ void Channel::Stream::Read(google::protobuf::Message& message, mqtt::Completion<
 
 WrittenMessage Channel::Stream::Prepare(const google::protobuf::Message& message) {
   WrittenMessage written;
-  written.status = WritePayload(message, call_->options.content_type, written.payload);
+  if (call_->chain == nullptr) {
+    written.status = WritePayload(message, call_->options.content_type, written.payload);
+    return written;
+  }
+  written.status = call_->chain->WriteNext(message, call_->options.content_type, written.payload);
   return written;
 }
 
@@ -43,6 +69,10 @@ void Channel::Stream::WritesDone() {
 
 void Channel::Stream::Finish(mqtt::Completion<absl::Status> done) {
   OnSlot(done.slot(), impl_->executor(), [impl = impl_, call = call_] { impl->CancelCall(*call); });
+  if (call_->chain != nullptr && !finished_.exchange(true)) {
+    const asio::cancellation_slot slot = done.slot();
+    done = mqtt::Completion<absl::Status>(ClientChain::EndBefore(call_->chain, call_->reply, std::move(done)), slot);
+  }
   Do([done = std::move(done)](Impl& impl, ChannelCall& call) mutable { impl.Finish(call, std::move(done)); });
 }
 

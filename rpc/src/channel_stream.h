@@ -1,6 +1,7 @@
 // A stream's reader and writer on the calling side: from any thread to the channel's executor.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <utility>
 
@@ -12,6 +13,7 @@ class Channel::Stream final : public MessageStream {
  public:
   Stream(std::shared_ptr<Impl> impl, std::shared_ptr<ChannelCall> call)
       : impl_(std::move(impl)), call_(std::move(call)) {}
+  ~Stream() override;
 
   void Read(google::protobuf::Message& message, mqtt::Completion<bool> done) override;
   WrittenMessage Prepare(const google::protobuf::Message& message) override;
@@ -22,6 +24,9 @@ class Channel::Stream final : public MessageStream {
   std::uint64_t lost() const override { return call_->lost.load(std::memory_order_relaxed); }
 
  private:
+  // With the interceptors between the call and `done`.
+  mqtt::Completion<bool> ReadThroughChain(google::protobuf::Message& message, mqtt::Completion<bool> done) const;
+
   // Runs `act(Impl&, ChannelCall&)` on the executor: at once if this is it.
   template <typename Act>
   void Do(Act act) {
@@ -30,6 +35,7 @@ class Channel::Stream final : public MessageStream {
 
   const std::shared_ptr<Impl> impl_;
   const std::shared_ptr<ChannelCall> call_;
+  std::atomic<bool> finished_ = false;  // Of a call that interceptors follow.
 };
 
 }  // namespace mqttrpc

@@ -141,7 +141,7 @@ void Dispatcher::CancelledByCaller(ServerCall::State& call, mqtt::TimePoint now)
     absl::Status status = absl::CancelledError("cancelled by the caller");
     SetOutcome(status, Outcome::kPerhaps);
     GiveAnswer(call, AnswerFor(status, call.content_type()), now);
-    call.Cancel();
+    call.Cancel(status);
   }
   Release(call);
 }
@@ -264,7 +264,7 @@ void Dispatcher::CancelAll(const absl::Status& why, mqtt::TimePoint now) {
     if (!call->answered && !why.ok()) GiveAnswer(*call, AnswerFor(why, call->content_type()), now);
     call->answered = true;
     if (call->entry != nullptr) cache_.FinishUnanswered(*std::exchange(call->entry, nullptr));
-    call->Cancel();
+    call->Cancel(why.ok() ? absl::CancelledError("server is gone") : why);
     Release(*call);
   }
 }
@@ -277,7 +277,7 @@ void Dispatcher::TimeIs(mqtt::TimePoint now) {
     if (call == nullptr) continue;
     call->answered = true;
     if (call->entry != nullptr) cache_.FinishUnanswered(*std::exchange(call->entry, nullptr));
-    call->Cancel();
+    call->Cancel(absl::DeadlineExceededError("the deadline passed before the handler ended"));
     EndFrames(*call);  // Wakes a plain handler that waits in a read or write.
     Release(*call);
   }

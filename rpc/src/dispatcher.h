@@ -78,6 +78,9 @@ class Dispatcher final : private FramePacerShell {
   void CancelRead(ServerCall::State& call);
   void Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done, mqtt::TimePoint now);
 
+  // An interceptor does not let it go on.
+  void GiveUp(ServerCall::State& call, const absl::Status& why, mqtt::TimePoint now);
+
   // A fragment's sending has ended.
   void FrameSent(ServerCall::State& call, std::size_t bytes, const absl::Status& status, mqtt::TimePoint now);
 

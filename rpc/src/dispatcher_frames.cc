@@ -229,13 +229,17 @@ void Dispatcher::Write(ServerCall::State& call, WrittenMessage message, mqtt::Co
   }
   if (!message.status.ok()) {
     shell_.Step(std::move(done), false);
-    return Break(call, absl::InternalError(message.status.message()), now);
+    return Break(call, std::move(message.status), now);
   }
   ServerFrames& frames = *call.frames;
   if (!message.metadata.empty()) frames.first_metadata = std::move(message.metadata);
   frames.writes.push_back(std::move(done));
   frames.sending().Write(std::move(message.payload));
   Settle(call, now);
+}
+
+void Dispatcher::GiveUp(ServerCall::State& call, const absl::Status& why, mqtt::TimePoint now) {
+  if (call.frames != nullptr) Break(call, why, now);
 }
 
 // --- Sending
@@ -419,7 +423,7 @@ void Dispatcher::Break(ServerCall::State& call, absl::Status why, mqtt::TimePoin
   const auto held = call.shared_from_this();
   SetOutcome(why, call.frames->waits_for_request ? Outcome::kNotExecuted : Outcome::kPerhaps);
   GiveAnswer(call, AnswerFor(why, call.content_type()), now);
-  call.Cancel();
+  call.Cancel(why);
   Release(call);
 }
 

@@ -49,6 +49,18 @@ std::optional<std::string_view> Metadata::Get(std::string_view key) const {
   return std::nullopt;
 }
 
+void Metadata::Set(std::string_view key, std::string_view value) {
+  std::string own(value);  // It may be one of ours.
+  std::string own_key(key);
+  Remove(own_key);
+  entries_.emplace_back(std::move(own_key), std::move(own));
+}
+
+void Metadata::Remove(std::string_view key) {
+  const std::string own_key(key);
+  std::erase_if(entries_, [&own_key](const auto& entry) { return entry.first == own_key; });
+}
+
 absl::Status Metadata::Check() const {
   for (const auto& [key, value] : entries_) {
     if (absl::Status status = CheckEntry(key, value); !status.ok()) return status;

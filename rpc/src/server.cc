@@ -34,6 +34,7 @@ Server::Impl::Impl(std::shared_ptr<MessageBus> bus, ServerOptions options)
       environment_(bus->environment()),
       executor_(bus->executor()),
       options_status_(CheckOptions()),
+      interceptors_(Shared(options_.interceptors)),
       codec_(options_.name_space),
       bus_(std::move(bus)),
       dispatcher_(options_, codec_, *this, *environment_.log),
@@ -381,6 +382,13 @@ void Server::Impl::Write(ServerCall::State& call, WrittenMessage message, mqtt::
   ArmTimer();
 }
 
+void Server::Impl::GiveUp(ServerCall::State& call, const absl::Status& why) {
+  const Lock lock(*this);
+  if (bus_ == nullptr) return;
+  dispatcher_.GiveUp(call, why, Now());
+  ArmTimer();
+}
+
 std::shared_ptr<const HandlerPlace> Server::Impl::PlaceForHandler() {
   if (home_place_ != nullptr) return home_place_;
   auto place = std::make_shared<HandlerPlace>();
@@ -393,8 +401,10 @@ std::shared_ptr<const HandlerPlace> Server::Impl::PlaceForHandler() {
 }
 
 void Server::Impl::RunHandler(Service& service, std::size_t method, std::shared_ptr<ServerCall::State> call) {
-  const auto run = [](Service& with, std::size_t number, const std::shared_ptr<ServerCall::State>& what) {
+  const auto run = [interceptors = interceptors_](Service& with, std::size_t number,
+                                                  const std::shared_ptr<ServerCall::State>& what) {
     try {
+      if (interceptors != nullptr && !what->Intercept(interceptors)) return;
       with.Serve(number, ServerCall(what));
     } catch (...) {
       what->FinishWithException(std::current_exception());

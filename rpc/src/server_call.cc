@@ -66,6 +66,7 @@ ServerCall::State::State(std::shared_ptr<const HandlerPlace> place, RequestIn&& 
 }
 
 ServerCall::State::~State() {
+  chain_.reset();  // Its interceptors use the rest.
   // Elsewhere than at home only the server may tell, under its lock; one that is
   // gone has forgotten us before.
   if (!place_->hop && !linked()) return;
@@ -108,10 +109,12 @@ void ServerCall::State::OnCancel(absl::AnyInvocable<void()> then) {
 
 // A coroutine hears of it on its executor. A plain function that still runs does
 // so on another thread than this one, and must hear at once.
-void ServerCall::State::Cancel() {
+void ServerCall::State::Cancel(const absl::Status& why) {
   absl::AnyInvocable<void()> then;
   const std::lock_guard lock(mutex_);
-  if (finished_ || cancelled_.exchange(true, std::memory_order_acq_rel)) return;
+  if (finished_ || cancelled()) return;
+  cancelled_by_ = why;
+  cancelled_.store(true, std::memory_order_release);
   if (spawned_) {
     asio::dispatch(place_->executor, [self = shared_from_this()] { self->CancelOnExecutor(); });
   } else if (on_cancel_) {
@@ -131,27 +134,56 @@ void ServerCall::State::CancelOnExecutor() {
   signal_.emit(asio::cancellation_type::terminal);
 }
 
+bool ServerCall::State::Intercept(std::shared_ptr<const ServerInterceptors> interceptors) {
+  ServerCallInfo call(*this, method_, metadata_);
+  chain_ = ServerChain::Begin(std::move(interceptors), call);
+  if (!call.decided()) return true;
+  absl::Status refusal = call.refusal();
+  SetOutcome(refusal, Outcome::kNotExecuted);
+  Finish(refusal, call.TakeAnswer().get());
+  return false;
+}
+
 bool ServerCall::State::ReadRequest(google::protobuf::Message& request) {
   absl::Status status = ReadPayload(std::exchange(payload_, {}), content_type_, request);
+  if (status.ok() && chain_ != nullptr) status = chain_->Received(request);
   if (status.ok()) return true;
   SetOutcome(status, Outcome::kNotExecuted);
   Finish(status, nullptr);
   return false;
 }
 
+absl::Status ServerCall::State::WriteReply(const google::protobuf::Message& reply, std::string& payload) {
+  absl::Status status;
+  if (chain_ == nullptr) {
+    status = WritePayload(reply, content_type_, payload);
+  } else {
+    OutgoingMessage message(reply);
+    status = chain_->Sends(message);
+    if (!status.ok()) return status;
+    status = WritePayload(message.get(), content_type_, payload);
+  }
+  return status.ok() ? status : absl::InternalError(status.message());
+}
+
 void ServerCall::State::Finish(const absl::Status& status, const google::protobuf::Message* reply) {
   absl::AnyInvocable<void()> dropped;
+  absl::Status cancelled_by;
   {
     const std::lock_guard lock(mutex_);
     if (std::exchange(finished_, true)) return;
     dropped = std::exchange(on_cancel_, nullptr);
+    cancelled_by = cancelled_by_;
   }
+  if (!cancelled_by.ok() && chain_ != nullptr) chain_->End(cancelled_by);
   absl::Status outcome = status;
   Answer answer;
   if (outcome.ok() && !method_.streams_replies()) {
-    outcome = reply == nullptr ? absl::InternalError("handler gave no reply")
-                               : WritePayload(*reply, content_type_, answer.payload);
-    if (!outcome.ok()) outcome = absl::InternalError(outcome.message());
+    outcome = reply == nullptr ? absl::InternalError("handler gave no reply") : WriteReply(*reply, answer.payload);
+  }
+  if (chain_ != nullptr) {
+    if (!outcome.ok()) answer.payload.clear();  // If one of them makes it OK, the reply is empty.
+    chain_->End(outcome);
   }
   if (absl::Status metadata = reply_metadata_.Check(); metadata.ok()) {
     answer.metadata = std::move(reply_metadata_);
@@ -234,6 +266,7 @@ class ServerCall::State::HandlerStream final : public MessageStream {
         });
       });
     }
+    if (call_->chain_ != nullptr) done = ReadThroughChain(message, std::move(done));
     Do([into = &message](AnswerSink& sink, State& call,
                          mqtt::Completion<bool> ended) { sink.Read(call, *into, std::move(ended)); },
        std::move(done));
@@ -241,10 +274,12 @@ class ServerCall::State::HandlerStream final : public MessageStream {
 
   WrittenMessage Prepare(const google::protobuf::Message& message) override {
     WrittenMessage written;
-    written.status = WritePayload(message, call_->content_type_, written.payload);
+    written.status = call_->WriteReply(message, written.payload);
+    if (!written.status.ok() && call_->chain_ != nullptr) call_->chain_->Fail(written.status);
     if (!std::exchange(call_->wrote_, true)) {
       written.metadata = std::exchange(call_->reply_metadata_, {});
-      if (written.status.ok()) written.status = written.metadata.Check();
+      const absl::Status metadata = written.metadata.Check();
+      if (written.status.ok() && !metadata.ok()) written.status = absl::InternalError(metadata.message());
     }
     return written;
   }
@@ -267,6 +302,24 @@ class ServerCall::State::HandlerStream final : public MessageStream {
   std::uint64_t lost() const override { return call_->lost.load(std::memory_order_relaxed); }
 
  private:
+  // With the interceptors between the call and `done`. Posted: a message comes under the server's lock.
+  mqtt::Completion<bool> ReadThroughChain(google::protobuf::Message& message, mqtt::Completion<bool> done) const {
+    const asio::cancellation_slot slot = done.slot();
+    return mqtt::Completion<bool>(
+        [call = call_, &message, done = std::move(done)](bool read) mutable {
+          if (!read) return done(false);
+          asio::post(call->place_->home, [call, &message, done = std::move(done)]() mutable {
+            const absl::Status status = call->chain_->Received(message);
+            if (!status.ok()) {
+              call->chain_->Fail(status);
+              if (const auto sink = call->place_->sink.lock()) sink->GiveUp(*call, status);
+            }
+            done(status.ok());
+          });
+        },
+        slot);
+  }
+
   // With nobody there, nothing is read or written.
   template <typename Act>
   void Do(Act act, mqtt::Completion<bool> done) {

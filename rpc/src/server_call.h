@@ -18,6 +18,7 @@
 #include "mqttrpc/mqtt/deadline_queue.h"
 #include "mqttrpc/rpc/service.h"
 #include "reply_cache.h"
+#include "server_chain.h"
 #include "status_wire.h"
 
 namespace mqttrpc {
@@ -47,6 +48,9 @@ class AnswerSink {
   virtual void Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done) = 0;
   virtual void CancelRead(ServerCall::State& call) = 0;
   virtual void Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done) = 0;
+
+  // A stream must end with `why`. On the client's executor.
+  virtual void GiveUp(ServerCall::State& call, const absl::Status& why) = 0;
 
   // Any thread: a call that never ended, since its executor is gone.
   virtual void HandlerLost(ServerCall::State& call) = 0;
@@ -88,6 +92,8 @@ class ServerCall::State final : public ServerContext,
   Metadata& reply_metadata() override { return reply_metadata_; }
   asio::any_io_executor executor() const override { return place_->executor; }
 
+  // Before the rest. On false the call is already answered.
+  bool Intercept(std::shared_ptr<const ServerInterceptors> interceptors);
   bool ReadRequest(google::protobuf::Message& request);
   void Finish(const absl::Status& status, const google::protobuf::Message* reply);
   void FinishWithException(std::exception_ptr exception);
@@ -98,7 +104,7 @@ class ServerCall::State final : public ServerContext,
   // For the server.
   void OwnPayload();
   void SetPayload(std::string payload);
-  void Cancel();  // Tells the handler, wherever it runs.
+  void Cancel(const absl::Status& why);  // Tells the handler, wherever it runs.
   ResponseOut ResponseHead(std::chrono::milliseconds remaining) const;
   ContentType content_type() const { return content_type_; }
   bool one_way() const { return inbox_.empty(); }
@@ -118,6 +124,8 @@ class ServerCall::State final : public ServerContext,
   class HandlerStream;
 
   void CancelOnExecutor();
+  // Of a reply, as interceptors leave it.
+  absl::Status WriteReply(const google::protobuf::Message& reply, std::string& payload);
   void Deliver(Answer answer);
 
   const std::shared_ptr<const HandlerPlace> place_;
@@ -128,7 +136,8 @@ class ServerCall::State final : public ServerContext,
   const ContentType content_type_;
   const int attempt_;
   const mqtt::TimePoint call_deadline_;
-  const Metadata metadata_;
+  Metadata metadata_;
+  std::unique_ptr<ServerChain> chain_;  // Null: no interceptor follows it. Made before the handler begins.
 
   // The handler's executor only.
   std::string owned_payload_;
@@ -143,6 +152,7 @@ class ServerCall::State final : public ServerContext,
   std::recursive_mutex mutex_;
   bool spawned_ = false;
   bool finished_ = false;
+  absl::Status cancelled_by_;
   absl::AnyInvocable<void()> on_cancel_;
 };
 

@@ -52,6 +52,7 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   void Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done) override;
   void CancelRead(ServerCall::State& call) override;
   void Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done) override;
+  void GiveUp(ServerCall::State& call, const absl::Status& why) override;
 
  private:
   enum class Phase { kNew, kConnecting, kSubscribing, kServing, kDraining, kStopped };
@@ -97,6 +98,7 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   const mqtt::Environment environment_;
   const asio::any_io_executor executor_;
   const absl::Status options_status_;
+  const std::shared_ptr<const ServerInterceptors> interceptors_;  // Null: there are none.
   const Rpc1 codec_;
   const std::shared_ptr<HandlerGate> gate_ = std::make_shared<HandlerGate>();
 

@@ -49,6 +49,9 @@ class DispatcherTest : public testing::Test, public DispatcherShell {
     void Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done) override {
       test.dispatcher_->Write(call, std::move(message), std::move(done), test.now_);
     }
+    void GiveUp(ServerCall::State& call, const absl::Status& why) override {
+      test.dispatcher_->GiveUp(call, why, test.now_);
+    }
     DispatcherTest& test;
   };
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <absl/functional/any_invocable.h>
 #include <absl/status/status.h>
@@ -31,6 +32,9 @@ namespace mqttrpc {
 
 using mqtt::DefaultToken;
 using mqtt::kBlocking;
+
+class ClientChain;
+class ClientInterceptor;
 
 // The target that means any one member of a service's pool.
 inline constexpr std::string_view kAnyInstance = "_";
@@ -72,6 +76,9 @@ struct ChannelOptions {
   // How often it is then asked whether it still is; after three times as long without a
   // word of it, or without a connection, the call ends with kUnavailable. 100 ms to 1 hour.
   std::chrono::milliseconds ping_interval{10'000};
+
+  // What sees and changes each call, the outermost first: mqttrpc/rpc/interceptor.h.
+  std::vector<std::shared_ptr<ClientInterceptor>> interceptors;
 };
 
 // Makes calls. Any thread may use it; it lives on the client's executor. The client, or
@@ -177,6 +184,7 @@ class Channel {
     std::string target;
     std::string payload;
     CallOptions options;
+    std::shared_ptr<ClientChain> chain;  // Null: no interceptor follows it.
   };
 
   // `request`: null if the method's requests stream.

@@ -20,6 +20,10 @@ class Metadata {
 
   void Add(std::string_view key, std::string_view value) { entries_.emplace_back(key, value); }
 
+  // In the place of all values under `key`.
+  void Set(std::string_view key, std::string_view value);
+  void Remove(std::string_view key);
+
   // The first value under `key`; valid until the metadata changes.
   std::optional<std::string_view> Get(std::string_view key) const;
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <absl/status/status.h>
 #include <asio/any_io_executor.hpp>
@@ -22,6 +23,8 @@
 #include "mqttrpc/rpc/stream.h"
 
 namespace mqttrpc {
+
+class ServerInterceptor;
 
 struct ServerOptions {
   ServerOptions() = default;  // Not an aggregate: docs/decisions/0006-coroutine-rules.md.
@@ -58,6 +61,10 @@ struct ServerOptions {
   // that handlers of one service run at the same time if its context has threads.
   // Join that context before the client's own goes.
   asio::any_io_executor handler_executor;
+
+  // What sees and changes each call between the server and its handler, the outermost
+  // first: mqttrpc/rpc/interceptor.h.
+  std::vector<std::shared_ptr<ServerInterceptor>> interceptors;
 };
 
 // Serves. Any thread may use it; it lives on the client's executor. One server
