@@ -7,6 +7,7 @@
 #include <absl/strings/str_format.h>
 
 #include "checksum.h"
+#include "frame.h"
 #include "hostile.h"
 
 namespace mqttrpc {
@@ -262,6 +263,53 @@ TEST_F(HostileCallerTest, AnOpeningFrameAgainIsAcceptedAgainAndRunsOnce) {
   EXPECT_EQ(FramesHeard(), std::vector<std::string>(21, "a:64"));
   Say("c");
   ExpectBroken(kCancelled);
+  ExpectNothingLeftBeside();
+}
+
+// --- Callers that know little
+
+TEST_F(HostileCallerTest, APlainRequestOpensAStreamWithRoomForSixteenFrames) {
+  ServeEve();
+  Range range;
+  range.set_end(20);
+  Begin("Count", "", Bytes(range));
+  ASSERT_THAT(inbox_, SizeIs(17));
+  EXPECT_EQ(FramesHeard().front(), "a:65");
+  EXPECT_EQ(UserProperty(inbox_.front(), "rpc-to"), "rpc1/u/dev-1/eve");
+  EXPECT_EQ(FramesHeard().back(), "m:15");
+  for (const mqtt::Message& each : inbox_) EXPECT_EQ(UserProperty(each, "rpc-from"), "dev-1");
+  Say("w:16:32");
+  EXPECT_EQ(FramesHeard().back(), "e:20");
+  Say("w:21:37");
+  ExpectNothingLeftBeside();
+}
+
+TEST_F(HostileCallerTest, ALargeReplyToAPlainRequestHasRoomForSixteenFrames) {
+  ServeEve();
+  const std::string request = Bytes(ItemOf(1, 20'000));
+  Begin("Echo", "", request, {{"rpc-mps", "1024"}});
+  std::string reply;
+  std::uint64_t next = 0;
+  for (int windows = 0; windows < 20; ++windows) {
+    bool ended = false;
+    for (const mqtt::Message& each : std::exchange(inbox_, {})) {
+      const auto frame = ParseFrame(UserProperty(each, "rpc-f"));
+      ASSERT_TRUE(frame.has_value()) << Told(each);
+      if (frame->kind == Frame::Kind::kAccept) continue;
+      EXPECT_EQ(frame->number, next);
+      EXPECT_EQ(UserProperty(each, "rpc-len"), next == 0 ? absl::StrCat(request.size()) : "");
+      ended = frame->kind == Frame::Kind::kEnd;
+      EXPECT_EQ(UserProperty(each, "rpc-crc"), ended ? Crc(request) : "");
+      reply += each.payload;
+      ++next;
+    }
+    if (windows == 0) {
+      EXPECT_EQ(next, 16u);
+    }
+    Say(absl::StrCat("w:", next, ":", next + 16));
+    if (ended) break;
+  }
+  EXPECT_EQ(reply, request);
   ExpectNothingLeftBeside();
 }
 
