@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -62,6 +63,15 @@ void AsResponse(const mqtt::MessageView& message) {
   const auto response = Codec().DecodeResponse(message);
   if (!response.ok()) return;
   if (response->frame.has_value()) {
+    const std::string_view instance = Codec().InstanceOf(response->later_topic, "me");
+    if (!instance.empty()) {
+      LaterOut later;
+      later.instance = instance;
+      later.caller = "me";
+      later.response_topic = "site/rpc1/r/me/1";
+      later.correlation_data = "id";
+      CheckOurs(Codec().EncodeLater(later), "site/rpc1/u/");
+    }
     RequestOut request;
     request.service = "acme.Lamp";
     request.target = "lamp";
@@ -74,6 +84,55 @@ void AsResponse(const mqtt::MessageView& message) {
   if (response->status.code == 0) return;
   const absl::Status status = FromWire(response->status, message.payload, response->content_type);
   if (status.ok() || !IsRemote(status)) Fail("an error that is none", status.ToString());
+}
+
+// A frame of a caller; what it asks for is answered in its own inbox. What is encoded of
+// what was decoded is the same again.
+void AsLater(const mqtt::MessageView& message) {
+  if (!Codec().IsLater(message)) return;
+  const auto later = Codec().DecodeLater(message);
+  if (!later.ok() || !later->broken.ok()) return;
+  if (later->frame.number > kMaximumSequence || later->fragment.length.value_or(0) > kMaximumSequence) {
+    Fail("too large a number", message.topic_name);
+  }
+  if (!later->inbox.empty()) {
+    ResponseOut response;
+    response.caller = later->caller;
+    response.inbox = later->inbox;
+    response.correlation_data = later->correlation_data;
+    response.instance = "dev";
+    CheckOurs(Codec().EncodeResponse(response, ""), "site/rpc1/r/");
+  }
+  if (later->instance.empty()) return;
+  FragmentOut fragment;
+  fragment.message = std::make_shared<const std::string>(later->fragment.payload);
+  fragment.size = fragment.message->size();
+  fragment.length = later->fragment.length;
+  fragment.checksum = later->fragment.checksum;
+  LaterOut out;
+  out.instance = later->instance;
+  out.caller = later->caller;
+  const std::string response_topic = Codec().InboxTopic(later->caller, later->inbox.empty() ? "1" : later->inbox);
+  out.response_topic = response_topic;
+  out.correlation_data = later->correlation_data;
+  out.frame = later->frame;
+  out.fragment = &fragment;
+  const mqtt::Message again = Codec().EncodeLater(out);
+  // What was taken from the topic may be no level that MQTT can carry; nothing of ours comes from there.
+  if (!mqtt::CheckTopicName(message.topic_name).ok()) return;
+  CheckOurs(again, "site/rpc1/u/");
+  mqtt::MessageView view;
+  view.topic_name = again.topic_name;
+  view.payload = again.payload;
+  view.properties = again.properties.view();
+  const auto read = Codec().DecodeLater(view);
+  if (!read.ok() || !read->broken.ok()) Fail("our own frame is not read", again.topic_name);
+  if (read->frame != later->frame || read->fragment.payload != later->fragment.payload ||
+      read->fragment.more != later->fragment.more || read->fragment.length != later->fragment.length ||
+      read->fragment.checksum != later->fragment.checksum || read->fragment.sequence != later->fragment.sequence ||
+      read->correlation_data != later->correlation_data || read->caller != later->caller) {
+    Fail("a frame is read otherwise than it was written", again.topic_name);
+  }
 }
 
 std::string Body(const mqtt::Message& message) {
@@ -122,6 +181,32 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
     response.content_type = type;
     seeds.push_back(Body(Codec().EncodeResponse(response, ErrorPayload(error, type, details_lost))));
   }
+  response.status = nullptr;
+  for (const char* text : {"a:64", "m:0", "m:1+", "e:2", "w:1:65!", "q:3"}) {
+    response.frame = ParseFrame(text);
+    response.maximum_packet = 16'384;
+    seeds.push_back(Body(Codec().EncodeResponse(response, "payload")));
+  }
+  FragmentOut fragment;
+  fragment.message = std::make_shared<const std::string>("payload");
+  fragment.size = 7;
+  fragment.length = 20;
+  fragment.checksum = 0x1234;
+  LaterOut later;
+  later.instance = "dev";
+  later.caller = "me";
+  later.response_topic = "site/rpc1/r/me/1";
+  later.correlation_data = "0123456789abcdef";
+  later.fragment = &fragment;
+  for (const char* text : {"m:0+", "m:1", "e:2", "w:1:65", "w:1:65!", "p:3", "c"}) {
+    later.frame = *ParseFrame(text);
+    seeds.push_back(Body(Codec().EncodeLater(later)));
+  }
+  request.frame = ParseFrame("o:64+");
+  request.length = 20;
+  request.maximum_packet = 16'384;
+  request.accept = request.idle = std::chrono::milliseconds(5'000);
+  seeds.push_back(Body(Codec().EncodeRequest(request, "{}")));
   test::WriteSeeds(*argc, *argv, seeds);
   return 0;
 }
@@ -139,6 +224,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   message.qos = publish.qos;
   message.properties = publish.properties;
   AsRequest(message);
+  AsLater(message);
   AsResponse(message);
   return 0;
 }
