@@ -285,7 +285,7 @@ class OpenService final : public Service {
 
 class DispatcherRun final : public DispatcherShell {
  public:
-  explicit DispatcherRun(Input& in) : in_(in) {
+  explicit DispatcherRun(Input& in) : in_(in), at_once_(in.Byte() % 2 == 1) {
     options_.maximum_calls = kCalls;
     options_.maximum_waiting_bytes = 2'000;
     options_.limits.frames = 16;
@@ -315,7 +315,10 @@ class DispatcherRun final : public DispatcherShell {
   void SendAnswer(mqtt::Message message) override { CheckSent(message); }
   void SendFrame(mqtt::Message message, std::shared_ptr<ServerCall::State> fragment_of, std::size_t bytes) override {
     CheckSent(message);
-    if (fragment_of != nullptr) sent_.emplace_back(std::move(fragment_of), bytes);
+    if (fragment_of == nullptr) return;
+    // A client may know at once.
+    if (at_once_) return dispatcher_->FrameSent(*fragment_of, bytes, absl::OkStatus(), now_);
+    sent_.emplace_back(std::move(fragment_of), bytes);
   }
   void Step(mqtt::Completion<bool> done, bool yes) override { steps_.emplace_back(std::move(done), yes); }
   void CallReleased() override {}
@@ -508,6 +511,7 @@ class DispatcherRun final : public DispatcherShell {
   }
 
   Input& in_;
+  const bool at_once_;  // Frames are acknowledged at once, else when the input says so.
   asio::io_context io_;
   ServerOptions options_;
   Rpc1 codec_{"rpc1"};
@@ -536,7 +540,7 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
     }
   }
   // A stream that is opened, read, written, and ended by both sides.
-  seeds.push_back(std::string("\3\1\3\0\5\0\3\0\0\0\6\0\4\3\0\2\1\10\7\0\2\10\10\3\0\1\2\20", 28));
+  seeds.push_back(std::string("\3\0\1\3\0\5\0\3\0\0\0\6\0\4\3\0\2\1\10\7\0\2\10\10\3\0\1\2\20", 29));
   mqttrpc::test::WriteSeeds(*argc, *argv, seeds);
   return 0;
 }

@@ -563,5 +563,57 @@ TEST_F(HostileResponderTest, AStreamThatMayLoseMessagesOpensAndEndsReliably) {
   ExpectNothingLeftBeside();
 }
 
+// What no frame holds is an error of the call, as it is of a plain answer.
+TEST_F(HostileResponderTest, AnErrorThatNoPacketHoldsStillEndsTheStream) {
+  streams_.count = [this](ServerContext&, const Range&, ServerWriter<Item>&) -> asio::awaitable<absl::Status> {
+    ++streams_.begun, ++streams_.ended;
+    absl::Status status = absl::NotFoundError("gone");
+    AddDetail(status, ItemOf(0, 2'000'000));
+    co_return status;
+  };
+  ServeMallory();
+  Reader reader = stub_->Count(Range());
+  const auto begin = world_.elapsed();
+  const absl::Status status = world_.Run(reader.Finish());
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  EXPECT_EQ(OutcomeOf(status), Outcome::kExecuted);
+  EXPECT_LE(world_.elapsed() - begin, seconds(1));
+  ExpectNothingLeftBeside();
+}
+
+TEST_F(HostileResponderTest, ReplyMetadataThatNoPacketHoldsIsAnErrorOfTheCall) {
+  service_.plain = [](ServerContext& context, const test::Question&) -> absl::StatusOr<test::Reply> {
+    for (int i = 0; i < 20; ++i) context.reply_metadata().Add("k", std::string(60'000, 'x'));
+    return test::Reply();
+  };
+  ServeMallory();
+  const auto begin = world_.elapsed();
+  const test::Result result = Call(test::Ask("x"));
+  EXPECT_TRUE(world_.Until([&] { return result->has_value(); }));
+  ExpectError(result, absl::StatusCode::kResourceExhausted, Outcome::kExecuted, true, "in one packet");
+  EXPECT_LE(world_.elapsed() - begin, seconds(1));
+  ExpectNothingLeftBeside();
+}
+
+TEST_F(HostileResponderTest, MetadataOfTheFirstMessageThatNoPacketHoldsIsAnErrorOfTheStream) {
+  streams_.count = [this](ServerContext& context, const Range&,
+                          ServerWriter<Item>& writer) -> asio::awaitable<absl::Status> {
+    ++streams_.begun;
+    for (int i = 0; i < 20; ++i) context.reply_metadata().Add("k", std::string(60'000, 'x'));
+    const Item item = ItemOf(0);
+    co_await writer.Write(item);
+    co_await writer.Write(item);
+    ++streams_.ended;
+    co_return absl::OkStatus();
+  };
+  ServeMallory();
+  Reader reader = stub_->Count(Range());
+  const auto begin = world_.elapsed();
+  const absl::Status status = world_.Run(reader.Finish());
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  EXPECT_LE(world_.elapsed() - begin, seconds(1));
+  ExpectNothingLeftBeside();
+}
+
 }  // namespace
 }  // namespace mqttrpc
