@@ -83,7 +83,7 @@ absl::Status CallFlow::Control(const Frame& frame, mqtt::TimePoint now) {
 }
 
 void CallFlow::WatchGap(mqtt::TimePoint now) {
-  if (!receiving_.misses()) {
+  if (lingers_ || !receiving_.misses()) {
     gap_at_ = mqtt::kNever;
   } else if (gap_at_ == mqtt::kNever) {
     gap_at_ = now + kGapPatience;

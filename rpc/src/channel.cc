@@ -236,7 +236,8 @@ RequestOut Channel::Impl::RequestHead(const PendingCall& call) const {
   head.method = call.method->name;
   head.caller = caller_;
   head.correlation_data = call.correlation_data();
-  head.qos = call.method->qos;
+  // The messages of a stream may be lost; its opening frame may not.
+  head.qos = call.method->kind == MethodKind::kUnary ? call.method->qos : mqtt::QoS::kAtLeastOnce;
   head.remaining = std::max(std::chrono::ceil<milliseconds>(call.deadline() - Now()), milliseconds(1));
   return head;
 }
@@ -303,7 +304,7 @@ void Channel::Impl::Arrived(const mqtt::MessageView& message) {
   if (response->frame.has_value() || !response->broken.ok()) {
     FrameArrived(*call, *response, message.payload);
   } else {
-    PlainAnswer(*call, *response, message.payload);
+    if (IsFromOurs(*call, *response)) PlainAnswer(*call, *response, message.payload);
   }
   ArmTimer();
 }

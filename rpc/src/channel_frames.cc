@@ -188,7 +188,10 @@ absl::Status Channel::Impl::Deliver(ChannelCall& call) {
     }
     return absl::OkStatus();
   }
-  if (frames.read_into == nullptr) return absl::OkStatus();
+  if (frames.read_into == nullptr) {
+    frames.Taken();  // What is thrown away makes room too.
+    return absl::OkStatus();
+  }
   absl::StatusOr<std::optional<std::string>> message = frames.receiving().TakeMessage();
   if (!message.ok()) return message.status();
   call.lost.store(frames.receiving().lost(), std::memory_order_relaxed);
@@ -381,7 +384,14 @@ void Channel::Impl::Read(ChannelCall& call, google::protobuf::Message& message, 
   ClientFrames& frames = *call.frames;
   frames.read_into = &message;
   frames.read_done = std::move(done);
-  if (absl::Status status = Deliver(call); !status.ok()) Break(call, status);
+  if (absl::Status status = Deliver(call); !status.ok()) {
+    Break(call, status);
+    // The end had come: what stood before it cannot be had all the same.
+    if (call.ended->ok()) {
+      call.ended = WithOutcome(absl::Status(status.code(), absl::StrCat(call.Name(), ": ", status.message())),
+                               Outcome::kExecuted);
+    }
+  }
   if (call.ended.has_value() && frames.read_into != nullptr) EndRead(frames, false);
   frames.Taken();
   Settle(call);

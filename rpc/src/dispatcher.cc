@@ -60,8 +60,8 @@ void Dispatcher::Arrived(const mqtt::MessageView& message, mqtt::TimePoint now) 
     if (method.timeout.count() > 0) time = method.timeout;
     if (method.kind == MethodKind::kUnary) {
       qos = method.qos;
-    } else if (method.timeout.count() == 0) {
-      time = milliseconds(0);
+    } else if (method.timeout.count() == 0 && request.idle.has_value()) {
+      time = milliseconds(0);  // No deadline: pings tell whether the caller is still there.
     }
     if (request.refusal.ok()) request.refusal = CheckFrames(request, method);
   }
@@ -82,6 +82,12 @@ void Dispatcher::Arrived(const mqtt::MessageView& message, mqtt::TimePoint now) 
   if (refusal.ok() && under_way() >= options_.maximum_calls) {
     refusal = absl::ResourceExhaustedError(
         absl::StrCat("server ", instance_, " has ", under_way(), " calls under way, its maximum"));
+    SetRetryAfter(refusal, options_.push_back);
+  }
+  const bool would_wait = refusal.ok() && request.frame.has_value() &&
+                          (request.fragment.more || found.service->info().methods[found.method].streams_requests());
+  if (would_wait && waiting_bytes_ + message.payload.size() > options_.maximum_waiting_bytes) {
+    refusal = TooMuchWaits();
     SetRetryAfter(refusal, options_.push_back);
   }
   if (!refusal.ok()) return Refuse(request, std::move(refusal), qos, time);
@@ -118,9 +124,10 @@ bool Dispatcher::MayRunAgain(const ReplyCache::Entry& entry, const RequestIn& re
 
 // In progress: nothing is said, since a plain caller would take anything for the answer.
 void Dispatcher::Duplicate(const ReplyCache::Entry& entry, mqtt::TimePoint now) {
-  if (entry.running != nullptr && entry.running->frames != nullptr && !entry.running->answered) {
-    entry.running->frames->OweAccept();
-    return Settle(*entry.running, now);
+  const auto running = entry.running == nullptr ? nullptr : entry.running->weak_from_this().lock();
+  if (running != nullptr && running->frames != nullptr && !running->answered) {
+    running->frames->OweAccept();
+    return Settle(*running, now);
   }
   if (!entry.answer.has_value() || now >= entry.answer_until) return;
   mqtt::Message again = entry.answer->ToMessage();

@@ -118,6 +118,7 @@ class Dispatcher final : private FramePacerShell {
   std::size_t under_way() const { return running_count_ + held_.size() + shell_.answers_under_way(); }
 
   // Calls with frames: dispatcher_frames.cc.
+  absl::Status TooMuchWaits() const;
   absl::Status CheckFrames(const RequestIn& request, const MethodInfo& method) const;
   ServerFrames& MakeFrames(ServerCall::State& call, mqtt::Duration idle, mqtt::TimePoint now);
   void BeginFrames(const std::shared_ptr<ServerCall::State>& call, const RequestIn& request, mqtt::TimePoint now);
@@ -131,7 +132,8 @@ class Dispatcher final : private FramePacerShell {
   void EndRead(ServerFrames& frames, bool yes);
   bool EndInFrames(ServerCall::State& call, Answer& answer, mqtt::TimePoint now);
   std::size_t MaximumPacketTo(const ServerCall::State& call) const;
-  std::size_t RoomTo(const ServerCall::State& call) const;
+  std::size_t RoomTo(const ServerCall::State& call, std::size_t metadata_bytes = 0) const;
+  std::size_t EndSize(const ServerCall::State& call, const Answer& answer) const;
   void Settle(ServerCall::State& call, mqtt::TimePoint now);
   void Break(ServerCall::State& call, absl::Status why, mqtt::TimePoint now);
   void EndFrames(ServerCall::State& call);

@@ -23,6 +23,9 @@ namespace {
 constexpr milliseconds kShortestIdle{100};
 constexpr milliseconds kLongestIdle{3'600'000};
 
+// An end has at least so much room for a reply's last fragment.
+constexpr std::size_t kLeastFragment = 64;
+
 // How long a frame is worth delivering where the caller does not ping.
 constexpr std::chrono::seconds kFrameExpiry{30};
 
@@ -48,6 +51,12 @@ absl::Status Dispatcher::CheckFrames(const RequestIn& request, const MethodInfo&
                                                    " opens without it"));
   }
   return absl::OkStatus();
+}
+
+absl::Status Dispatcher::TooMuchWaits() const {
+  return absl::ResourceExhaustedError(absl::StrCat("server ", instance_, " has ", waiting_bytes_,
+                                                   " bytes of requests waiting; it takes ",
+                                                   options_.maximum_waiting_bytes));
 }
 
 ServerFrames& Dispatcher::MakeFrames(ServerCall::State& call, mqtt::Duration idle, mqtt::TimePoint now) {
@@ -156,9 +165,7 @@ absl::Status Dispatcher::TakeFrame(ServerCall::State& call, const LaterIn& later
   const bool takes_messages = call.method_info().streams_requests() || frames.waits_for_request;
   if (kind == Frame::Kind::kMessage && takes_messages) {
     if (waiting_bytes_ + later.fragment.payload.size() > options_.maximum_waiting_bytes) {
-      return absl::ResourceExhaustedError(absl::StrCat("server ", instance_, " has ", waiting_bytes_,
-                                                       " bytes of requests waiting; it takes ",
-                                                       options_.maximum_waiting_bytes));
+      return TooMuchWaits();
     }
     if (frames.read_into != nullptr) {
       if (const auto whole = frames.receiving().PassThrough(later.fragment)) return ReadDone(call, *whole);
@@ -232,7 +239,12 @@ void Dispatcher::Write(ServerCall::State& call, WrittenMessage message, mqtt::Co
     return Break(call, std::move(message.status), now);
   }
   ServerFrames& frames = *call.frames;
-  if (!message.metadata.empty()) frames.first_metadata = std::move(message.metadata);
+  if (!message.metadata.empty()) {
+    std::size_t bytes = 0;
+    for (const auto& [key, value] : message.metadata) bytes += key.size() + 2 * value.size() + 8;
+    frames.sending().set_room(RoomTo(call, bytes));
+    frames.first_metadata = std::move(message.metadata);
+  }
   frames.writes.push_back(std::move(done));
   frames.sending().Write(std::move(message.payload));
   Settle(call, now);
@@ -248,8 +260,8 @@ std::size_t Dispatcher::MaximumPacketTo(const ServerCall::State& call) const {
   return std::min(maximum_packet_size_, call.caller_packet.value_or(maximum_packet_size_));
 }
 
-std::size_t Dispatcher::RoomTo(const ServerCall::State& call) const {
-  return FragmentRoom(MaximumPacketTo(call), options_.name_space.size() + call.caller().size() + 64 +
+std::size_t Dispatcher::RoomTo(const ServerCall::State& call, std::size_t metadata_bytes) const {
+  return FragmentRoom(MaximumPacketTo(call), metadata_bytes + options_.name_space.size() + call.caller().size() + 64 +
                                                  call.correlation_data().size() + 2 * instance_.size());
 }
 
@@ -288,6 +300,7 @@ void Dispatcher::SendFragment(CallFlow& flow) {
 void Dispatcher::FrameSent(ServerCall::State& call, std::size_t bytes, const absl::Status& status,
                            mqtt::TimePoint now) {
   pacer_.Sent(bytes);
+  if (call.frames != nullptr && !call.frames->writes.empty()) Settle(call, now);
   // Not taken by the broker, whatever we do: too large, or not allowed.
   const bool hopeless = absl::IsResourceExhausted(status) || absl::IsPermissionDenied(status) ||
                         absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
@@ -308,6 +321,7 @@ void Dispatcher::Settle(ServerCall::State& call, mqtt::TimePoint now) {
   call.lost.store(frames.receiving().lost(), std::memory_order_relaxed);
   while (const std::optional<Frame> frame = frames.TakeControl()) SendControl(call, *frame);
   pacer_.Wake(frames);
+  if (call.answered && !frames.lingers()) return;  // Sending has ended it.
   if (frames.lingers() && frames.sending().ended() && frames.sending().acknowledged()) return Release(call);
   ScheduleFlow(frames);
 }
@@ -394,6 +408,17 @@ bool Dispatcher::EndInFrames(ServerCall::State& call, Answer& answer, mqtt::Time
   const auto held = call.shared_from_this();
   const bool is_new = call.frames == nullptr;
   ServerFrames& frames = MakeFrames(call, {}, now);
+  // The end carries the status and the metadata, and the reply's last fragment.
+  const std::size_t end_size = EndSize(call, answer);
+  const std::size_t limit = MaximumPacketTo(call);
+  if (end_size + kLeastFragment > limit) {
+    answer = AnswerFor(absl::ResourceExhaustedError(absl::StrCat("the call's end is ", end_size, " bytes, most of it ",
+                                                                 answer.status.code == 0 ? "metadata" : "details",
+                                                                 "; ", limit, " go in one packet")),
+                       call.content_type());
+    if (!streams) return false;
+  }
+  if (!streams) frames.sending().set_room(limit - end_size);
   if (is_new || !streams) {
     frames.sending().Grant(kPlainLimit);
     frames.OweAccept();
@@ -415,6 +440,19 @@ bool Dispatcher::EndInFrames(ServerCall::State& call, Answer& answer, mqtt::Time
   }
   Settle(call, now);
   return true;
+}
+
+// What the end takes in a packet, without a reply's last fragment.
+std::size_t Dispatcher::EndSize(const ServerCall::State& call, const Answer& answer) const {
+  ResponseOut head = FrameHead(call);
+  head.frame.emplace(Frame::Kind::kEnd, kMaximumSequence);
+  head.status = &answer.status;
+  head.metadata = &answer.metadata;
+  FragmentOut fragment;
+  fragment.checksum = 0;
+  head.fragment = &fragment;
+  const std::size_t payload = answer.status.code == 0 ? 0 : answer.payload.size();
+  return PacketSize(codec_.EncodeResponse(head, "")) + payload + 32;
 }
 
 // It cannot go on: the caller is gone or does what it must not.

@@ -36,6 +36,7 @@ absl::Status ReceiveFlow::Arrived(const FragmentIn& fragment) {
   if (reliable_ && fragment.sequence > next_) {
     const auto [held, is_new] = held_.try_emplace(fragment.sequence, fragment);
     if (is_new) bytes_ += held->second.payload.size();
+    if (discard_) Discard();
     return absl::OkStatus();
   }
   if (fragment.sequence > next_) PassGap(fragment.sequence);
@@ -78,7 +79,7 @@ void ReceiveFlow::PassGap(std::uint64_t next) {
     ready_.pop_back();
   }
   if (ready_.empty() && std::exchange(assembling_, false)) {
-    ++lost_;
+    lost_ += assembled_frames_;
     bytes_ -= assembled_.size();
     assembled_.clear();
   }
@@ -91,14 +92,20 @@ absl::Status ReceiveFlow::Ended(const FragmentIn& end, bool with_message) {
     if (end.sequence == end_->sequence) return absl::OkStatus();
     return absl::InternalError(absl::StrCat("the peer ended at ", end_->sequence, " and at ", end.sequence));
   }
+  if (!reliable_ && next_ == passed_to_ && end.sequence + 1 == next_) {
+    --lost_;  // What a ping counted last was the end itself.
+    --next_;
+    taken_ = std::min(taken_, next_);
+  }
   if (end.sequence < next_ || end.sequence > granted_ || (!held_.empty() && held_.rbegin()->first >= end.sequence)) {
     return absl::InternalError(
         absl::StrCat("the peer ended at ", end.sequence, "; it sent ", std::max(next_, peer_sent_), " frames"));
   }
   end_.emplace(end);
   end_has_message_ = with_message;
+  if (!with_message) end_->payload.clear();
   bytes_ += end_->payload.size();
-  peer_sent_ = std::max(peer_sent_, end.sequence);
+  peer_sent_ = end.sequence;  // A ping may have counted the end itself.
   if (!reliable_ && next_ < end.sequence) PassGap(end.sequence);
   if (discard_) Discard();
   TakeEnd();
@@ -115,16 +122,23 @@ void ReceiveFlow::PeerSent(std::uint64_t frames) {
   if (frames > granted_ + 1) return;  // The end may stand one behind the limit. Else it is nonsense.
   if (end_.has_value()) frames = std::min(frames, end_->sequence);
   peer_sent_ = std::max(peer_sent_, frames);
-  if (!reliable_ && next_ < std::min(frames, granted_)) PassGap(std::min(frames, granted_));
+  if (reliable_ || next_ >= std::min(frames, granted_)) return;
+  PassGap(std::min(frames, granted_));
+  passed_to_ = next_;
 }
 
 void ReceiveFlow::Discard() {
   discard_ = true;
-  for (const Stored& stored : ready_) bytes_ -= stored.payload.size();
+  for (const Stored& stored : ready_) {
+    bytes_ -= stored.payload.size();
+    taken_bytes_ += stored.payload.size();
+  }
   ready_.clear();
   bytes_ -= assembled_.size();
   assembled_.clear();
   assembling_ = false;
+  for (auto& [sequence, held] : held_) bytes_ -= std::exchange(held.payload, {}).size();
+  if (end_.has_value()) bytes_ -= std::exchange(end_->payload, {}).size();
   taken_ = next_;
   if (end_.has_value() && next_ == end_->sequence) end_taken_ = true;
 }
@@ -135,6 +149,7 @@ std::optional<std::string_view> ReceiveFlow::PassThrough(const FragmentIn& fragm
   if (fragment.payload.size() > limits_.message_bytes || !Check(fragment).ok()) return std::nullopt;
   taken_ = ++next_;
   peer_sent_ = std::max(peer_sent_, next_);
+  taken_bytes_ += fragment.payload.size();
   return fragment.payload;
 }
 
@@ -144,6 +159,7 @@ absl::StatusOr<std::optional<std::string>> ReceiveFlow::TakeMessage() {
     ready_.pop_front();
     taken_ = ready_.empty() ? next_ : ready_.front().sequence;
     bytes_ -= stored.payload.size();
+    taken_bytes_ += stored.payload.size();
     absl::StatusOr<bool> whole = Assemble(std::move(stored));
     if (!whole.ok()) return whole.status();
     if (*whole) {
@@ -156,8 +172,7 @@ absl::StatusOr<std::optional<std::string>> ReceiveFlow::TakeMessage() {
   end_taken_ = true;
   bytes_ -= end_->payload.size();
   Stored last = std::move(*end_);
-  end_.emplace();
-  end_->sequence = last.sequence;
+  end_->payload.clear();
   last.more = false;
   absl::StatusOr<bool> whole = Assemble(std::move(last));
   if (!whole.ok()) return whole.status();
@@ -183,8 +198,10 @@ absl::StatusOr<bool> ReceiveFlow::Assemble(Stored stored) {
     assembling_ = true;
     assembled_length_ = *stored.length;
     assembled_checksum_ = 0;
+    assembled_frames_ = 0;
     assembled_.clear();
   }
+  ++assembled_frames_;
   if (stored.payload.empty() && stored.more) return absl::InternalError("a fragment is empty");
   if (assembled_.size() + stored.payload.size() > assembled_length_) {
     return absl::InternalError(absl::StrCat("fragments of over ", assembled_length_, " bytes, their rpc-len"));
@@ -194,15 +211,17 @@ absl::StatusOr<bool> ReceiveFlow::Assemble(Stored stored) {
   bytes_ += stored.payload.size();
   if (stored.more) return false;
   assembling_ = false;
-  bytes_ -= assembled_.size();
-  if (assembled_.size() != assembled_length_) {
+  std::string whole = std::exchange(assembled_, {});
+  bytes_ -= whole.size();
+  if (whole.size() != assembled_length_) {
     return absl::InternalError(
-        absl::StrCat("fragments of ", assembled_.size(), " bytes in all; their rpc-len is ", assembled_length_));
+        absl::StrCat("fragments of ", whole.size(), " bytes in all; their rpc-len is ", assembled_length_));
   }
   if (!stored.checksum.has_value()) return absl::InternalError("the last fragment has no rpc-crc");
   if (*stored.checksum != assembled_checksum_) {
     return absl::DataLossError(absl::StrCat("message of ", assembled_length_, " bytes: its CRC-32C does not agree"));
   }
+  assembled_ = std::move(whole);
   return true;
 }
 

@@ -2,6 +2,7 @@
 // as there is room for. No I/O.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -51,12 +52,17 @@ class ReceiveFlow {
   // All below it have come, the end too.
   std::uint64_t next() const { return complete() ? next_ + 1 : next_; }
   // Frames below it are welcome. Moves the limit up as far as there is room.
-  std::uint64_t Grant() { return granted_ = taken_ + limits_.frames; }
+  std::uint64_t Grant() {
+    taken_bytes_ = 0;
+    return granted_ = std::max(granted_, taken_ + limits_.frames);
+  }
   // What the other side takes for granted without our word.
   void Assume(std::uint64_t limit) { granted_ = limit; }
   std::uint64_t granted() const { return granted_; }
   // Enough room has come free to be worth telling.
-  bool WorthTelling() const { return taken_ + limits_.frames >= granted_ + (limits_.frames + 1) / 2; }
+  bool WorthTelling() const {
+    return taken_ + limits_.frames >= granted_ + (limits_.frames + 1) / 2 || taken_bytes_ >= kWorthTellingBytes;
+  }
 
   // Something that was sent is not here. For a reliable flow.
   bool misses() const { return reliable_ && next_ < peer_sent_; }
@@ -83,6 +89,9 @@ class ReceiveFlow {
   absl::StatusOr<bool> Assemble(Stored stored);
   void TakeEnd();
 
+  // The other side keeps what it does not know to be here.
+  static constexpr std::size_t kWorthTellingBytes = 512 * 1024;
+
   const StreamLimits limits_;
   const bool reliable_;
   std::deque<Stored> ready_;              // In order, not taken.
@@ -96,13 +105,16 @@ class ReceiveFlow {
   bool end_taken_ = false;
   bool discard_ = false;
   std::uint64_t lost_ = 0;
+  std::uint64_t passed_to_ = 0;  // Passed over since a ping said so, all below it.
   std::size_t bytes_ = 0;
+  std::size_t taken_bytes_ = 0;  // Since the limit was told.
 
   // The message that is being put together.
   bool assembling_ = false;
   std::string assembled_;
   std::uint64_t assembled_length_ = 0;
   std::uint32_t assembled_checksum_ = 0;
+  std::uint64_t assembled_frames_ = 0;
 };
 
 }  // namespace mqttrpc

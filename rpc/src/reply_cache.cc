@@ -6,6 +6,9 @@
 namespace mqttrpc {
 namespace {
 
+// How long the answer of a call without a deadline is kept.
+constexpr std::chrono::hours kEndless{1};
+
 std::size_t BytesOf(const ReplyCache::Entry& entry) {
   const bool fits = entry.key.capacity() <= decltype(entry.key)().capacity();
   return sizeof(entry) + (fits ? 0 : entry.key.capacity()) + (entry.answer.has_value() ? entry.answer->bytes() : 0);
@@ -71,7 +74,8 @@ void ReplyCache::Keep(Entry& entry) {
     entry.bytes = BytesOf(entry);
   }
   bytes_ += entry.bytes;
-  entry.list = ListFor(entry.answer_until == mqtt::kNever ? mqtt::Duration::max() : entry.answer_until - now_);
+  if (entry.answer_until == mqtt::kNever) entry.answer_until = now_ + kEndless;
+  entry.list = ListFor(entry.answer_until - now_);
   entry.finished_as = finished_count_++;
   finished_[entry.list].PushBack(entry);
   while (bytes_ > maximum_bytes_) Drop(*Oldest());
@@ -97,7 +101,7 @@ void ReplyCache::TimeIs(mqtt::TimePoint now) {
   now_ = now;
   for (const LinkedList<Entry>& list : finished_) {
     for (Entry* oldest = list.front(); oldest != nullptr; oldest = list.front()) {
-      if (oldest->answer_until == mqtt::kNever || oldest->answer_until + kGrace > now) break;
+      if (oldest->answer_until + kGrace > now) break;
       Drop(*oldest);
     }
   }

@@ -312,6 +312,9 @@ absl::StatusOr<LaterIn> Rpc1::DecodeLater(const mqtt::MessageView& message) cons
   const Heading heading = ReadHeading(message.properties);
   if (!heading.correlation_data.has_value()) return absl::InvalidArgumentError("a frame without Correlation Data");
   later.correlation_data = *heading.correlation_data;
+  if (later.correlation_data.size() > rpc1::kMaximumCorrelationBytes) {
+    return absl::InvalidArgumentError("a frame with Correlation Data of over 64 bytes");
+  }
   if (heading.response_topic.has_value()) {
     absl::Status status = CheckResponseTopic(*heading.response_topic, later.caller);
     if (!status.ok()) return status;
@@ -338,6 +341,7 @@ absl::StatusOr<ResponseIn> Rpc1::DecodeResponse(const mqtt::MessageView& message
   if (response.broken.ok()) {
     response.broken = ReadNumber(rpc1::kMaximumPacket, heading.maximum_packet, response.maximum_packet);
   }
+  if (response.broken.ok() && response.frame.has_value()) response.broken = heading.metadata_status;
   response.status = StatusOf(heading);
   response.content_type = ContentTypeOf(heading, message.payload).value_or(ContentType::kProtobuf);
   response.metadata = std::move(heading.metadata);

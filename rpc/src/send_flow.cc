@@ -39,8 +39,8 @@ void SendFlow::Grant(std::uint64_t limit) {
 // Windows are absolute, so an older one that comes late is harmless. One that takes back
 // what was granted, while it acknowledges more, is none that an honest peer ever sent.
 absl::Status SendFlow::Acknowledge(std::uint64_t next, std::uint64_t limit) {
-  if (next > next_) {
-    return absl::InternalError(absl::StrCat("the peer acknowledges frame ", next, "; ", next_, " were sent"));
+  if (next > most_sent_) {
+    return absl::InternalError(absl::StrCat("the peer acknowledges frame ", next, "; ", most_sent_, " were sent"));
   }
   if (limit < next) {
     return absl::InternalError(absl::StrCat("the peer's limit ", limit, " is below its next frame ", next));
@@ -61,6 +61,7 @@ void SendFlow::DropUntil(std::uint64_t next) {
   while (acknowledged_ < next) {
     const FragmentOut& fragment = kept_.front();
     bytes_ -= fragment.size;
+    kept_bytes_ -= fragment.size;
     kept_.pop_front();
     ++acknowledged_;
   }
@@ -73,7 +74,7 @@ void SendFlow::Cut() {
     const Queued& first = queue_.front();
     const bool is_last = first.message->size() - first.offset <= room_;
     // The end is one frame more than the limit allows: whoever waits for it has room for it.
-    if (next_ >= limit_ && !(first.end && is_last)) return;
+    if (!HasRoom() && !(first.end && is_last)) return;
     CutOne();
   }
   if (!ending_ || ended_) return;
@@ -99,6 +100,7 @@ void SendFlow::CutOne() {
     if (!fragment.more) fragment.checksum = first.checksum;
   }
   first.offset += fragment.size;
+  kept_bytes_ += fragment.size;
   if (!fragment.more) {
     fragment.end = first.end;
     if (fragment.end) ended_ = true;
@@ -112,7 +114,10 @@ FragmentOut SendFlow::Take() {
   FragmentOut fragment = Peek();
   ++sent_;
   most_sent_ = std::max(most_sent_, sent_);
-  if (!reliable_ && !fragment.end) DropUntil(sent_);
+  if (!reliable_ && !fragment.end) {
+    DropUntil(sent_);
+    Cut();
+  }
   return fragment;
 }
 

@@ -58,12 +58,20 @@ class SendFlow {
     bool end = false;
   };
 
+  bool HasRoom() const {
+    return next_ < limit_ && next_ - acknowledged_ < kMostKept && (kept_.empty() || kept_bytes_ < kMostKeptBytes);
+  }
   void Queue(std::string message, bool end);
   void Cut();
   void CutOne();
   void DropUntil(std::uint64_t next);
 
+  // Whatever the other side says that it takes: what is not acknowledged is kept here.
+  static constexpr std::uint64_t kMostKept = 65'535;
+  static constexpr std::size_t kMostKeptBytes = 4 * 1024 * 1024;
+
   const bool reliable_;
+  std::size_t kept_bytes_ = 0;
   std::size_t room_ = 1;
   std::deque<Queued> queue_;      // Not cut to the end yet.
   std::deque<FragmentOut> kept_;  // From `acknowledged_` on.

@@ -90,7 +90,7 @@ ResponseOut ServerCall::State::ResponseHead(std::chrono::milliseconds remaining)
   head.inbox = inbox_;
   if (has_correlation_data_) head.correlation_data = correlation_data_;
   head.instance = instance_;
-  head.qos = method_.qos;
+  head.qos = method_.kind == MethodKind::kUnary ? method_.qos : mqtt::QoS::kAtLeastOnce;
   head.content_type = content_type_;
   head.remaining = remaining;
   return head;

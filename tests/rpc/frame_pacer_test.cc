@@ -171,11 +171,14 @@ TEST_F(FramePacerTest, OneWhoseFramesWereAcknowledgedMeanwhileIsPassedOver) {
   CallFlow& a = NewFlow();
   CallFlow& b = NewFlow();
   pacer_.Connected(2);
-  Write(a, 2);  // One is under way, one waits.
+  Write(a, 2);
+  AcknowledgeOne();
+  a.sending().Rewind();  // Asked for again: both wait for their turn.
+  pacer_.Wake(a);
   Write(b, 1);
   ASSERT_TRUE(a.sending().Acknowledge(2, 1'000'000).ok());
   AcknowledgeOne();
-  EXPECT_EQ(sent_, "ab");
+  EXPECT_EQ(sent_, "aab");
 }
 
 TEST_F(FramePacerTest, FramesOfALostConnectionAreAcknowledgedLate) {
