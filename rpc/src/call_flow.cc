@@ -92,6 +92,7 @@ void CallFlow::WatchGap(mqtt::TimePoint now) {
 
 void CallFlow::Opened(mqtt::TimePoint now, mqtt::Duration patience) {
   accept_patience_ = patience;
+  connected_ = true;  // It may have been made before there was a connection.
   if (!accepted_) dead_at_ = now + patience;
 }
 

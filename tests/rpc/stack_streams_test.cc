@@ -316,6 +316,16 @@ TEST_F(StreamTest, NobodyAcceptsIsUnavailableSoon) {
   EXPECT_LE(world_.elapsed() - begin, seconds(6));
 }
 
+TEST_F(StreamTest, OneOpenedBeforeTheFirstConnectionIsAsAnyOther) {
+  ServeStreams();
+  channel_ = std::make_unique<Channel>(MakeClient("late"));
+  stub_.emplace(*channel_, "dev-1");
+  const Read read = world_.Run(ReadToTheEnd(stub_->Count(RangeOf(1'000))));
+  EXPECT_TRUE(read.status.ok()) << read.status;
+  EXPECT_EQ(read.count, 1'000);
+  ExpectNothingLeft();
+}
+
 TEST_F(StreamTest, GoesOnAfterACut) {
   ServeAndOpenStub();
   auto reader = stub_->Count(RangeOf(2'000));
