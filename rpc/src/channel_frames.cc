@@ -56,7 +56,6 @@ void Channel::Impl::MakeFrames(ChannelCall& call, std::string_view instance) {
 std::string Channel::Impl::OpenFrames(ChannelCall& call, RequestOut& head) {
   MakeFrames(call, IsGroupTarget(call.target) ? "" : call.target);
   ClientFrames& frames = *call.frames;
-  frames.Connected(true, Now());  // It may have begun without a connection.
   SendFlow& sending = frames.sending();
   const bool first = sending.frames_sent() == 0 && !sending.blocked();
   head.maximum_packet = options_.limits.frame_bytes;
