@@ -35,7 +35,10 @@ CallFlow::CallFlow(const FlowOptions& options, mqtt::TimePoint now)
 }
 
 void CallFlow::Heard(mqtt::TimePoint now) {
-  if (options_.caller && !accepted_) ping_at_ = now + options_.idle;
+  if (options_.caller && !accepted_) {
+    ping_at_ = now + options_.idle;
+    gap_at_ = mqtt::kNever;
+  }
   accepted_ = true;
   dead_at_ = lingers_ ? now + kLinger : DeadAt(now);
 }
@@ -93,7 +96,9 @@ void CallFlow::WatchGap(mqtt::TimePoint now) {
 void CallFlow::Opened(mqtt::TimePoint now, mqtt::Duration patience) {
   accept_patience_ = patience;
   connected_ = true;  // It may have been made before there was a connection.
-  if (!accepted_) dead_at_ = now + patience;
+  if (accepted_) return;
+  dead_at_ = now + patience;
+  gap_at_ = now + patience / 2;  // Its word may be lost: ask once more.
 }
 
 void CallFlow::Connected(bool session_present, mqtt::TimePoint now) {
@@ -146,7 +151,7 @@ absl::Status CallFlow::TimeIs(mqtt::TimePoint now) {
   if (gap_at_ <= now) {
     owes_again_ = true;
     owes_window_ = true;
-    gap_at_ = now + kGapPatience;
+    gap_at_ = accepted_ ? now + kGapPatience : mqtt::kNever;
   }
   if (announce_at_ <= now) {
     Announce();
