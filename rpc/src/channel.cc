@@ -483,6 +483,7 @@ Channel::PreparedCall Channel::Prepare(const ServiceInfo& service, const MethodI
 
 std::shared_ptr<ChannelCall> Channel::Impl::NewCall(PreparedCall&& prepared) {
   auto call = std::make_shared<ChannelCall>();
+  call->keeps = std::move(prepared.keeps);
   call->service = prepared.service;
   call->method = prepared.method;
   call->target = std::move(prepared.target);

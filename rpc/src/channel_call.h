@@ -51,6 +51,8 @@ struct ChannelCall final : PendingCall {
 
   bool accepted() const override { return frames != nullptr && frames->accepted(); }
 
+  std::shared_ptr<const void> keeps;  // See PreparedCall.
+
   // Where the one reply goes; null if replies stream. Kept alive by `done` or `kept_reply`.
   google::protobuf::Message* reply = nullptr;
   std::shared_ptr<google::protobuf::Message> kept_reply;

@@ -379,7 +379,9 @@ void Channel::Impl::Read(ChannelCall& call, google::protobuf::Message& message, 
   const Turn turn(*this);
   const Initiating initiating(*this);
   // One at a time, and none after Finish().
-  if (call.frames == nullptr || call.finished || call.frames->read_into != nullptr) return Step(std::move(done), false);
+  if (call.frames == nullptr || call.finished || call.frames->read_into != nullptr || !call.method->streams_replies()) {
+    return Step(std::move(done), false);
+  }
   ClientFrames& frames = *call.frames;
   frames.read_into = &message;
   frames.read_done = std::move(done);
@@ -405,7 +407,9 @@ void Channel::Impl::CancelRead(ChannelCall& call) {
 void Channel::Impl::Write(ChannelCall& call, WrittenMessage message, mqtt::Completion<bool> done) {
   const Turn turn(*this);
   const Initiating initiating(*this);
-  if (call.ended.has_value() || call.frames == nullptr || call.writes_done) return Step(std::move(done), false);
+  if (call.ended.has_value() || call.frames == nullptr || call.writes_done || !call.method->streams_requests()) {
+    return Step(std::move(done), false);
+  }
   if (!message.status.ok()) {
     Break(call, message.status);
     return Step(std::move(done), false);

@@ -216,7 +216,8 @@ void Dispatcher::EndRead(ServerFrames& frames, bool yes) {
 
 void Dispatcher::Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done,
                       mqtt::TimePoint now) {
-  if (call.answered || call.frames == nullptr || call.frames->read_into != nullptr) {
+  if (call.answered || call.frames == nullptr || call.frames->read_into != nullptr ||
+      !call.method_info().streams_requests()) {
     return shell_.Step(std::move(done), false);
   }
   call.frames->read_into = &message;

@@ -162,6 +162,7 @@ class Channel {
   std::size_t calls_under_way() const;
 
  private:
+  friend class GenericStub;
   class Impl;
   class Stream;
 
@@ -178,7 +179,8 @@ class Channel {
   struct PreparedCall {
     PreparedCall() = default;
 
-    absl::Status status;  // Why it cannot be made, if so.
+    std::shared_ptr<const void> keeps;  // What holds `service` and `method`, if they are not static.
+    absl::Status status;                // Why it cannot be made, if so.
     const ServiceInfo* service = nullptr;
     const MethodInfo* method = nullptr;
     std::string target;
