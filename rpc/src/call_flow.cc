@@ -14,6 +14,8 @@ namespace {
 
 // Frames may overtake each other only across a lost session, and then soon arrive.
 constexpr std::chrono::seconds kGapPatience{1};
+// A peer that asks for lost frames again and again gets them so often.
+constexpr std::chrono::milliseconds kRewindPause{500};
 // What a caller may take to hear the end of a call.
 constexpr std::chrono::seconds kLinger{30};
 // As long as a writer that may lose messages waits for room before it says what it has sent.
@@ -23,8 +25,8 @@ constexpr std::chrono::milliseconds kAnnouncePatience{100};
 
 CallFlow::CallFlow(const FlowOptions& options, mqtt::TimePoint now)
     : options_(options),
-      sending_(options.reliable),
-      receiving_(options.limits, options.reliable),
+      sending_(options.sends_reliably),
+      receiving_(options.limits, options.receives_reliably),
       accepted_(!options.caller),
       dead_at_(DeadAt(now)) {
   if (options_.caller) {
@@ -38,6 +40,7 @@ void CallFlow::Heard(mqtt::TimePoint now) {
   if (options_.caller && !accepted_) {
     ping_at_ = now + options_.idle;
     gap_at_ = mqtt::kNever;
+    owes_again_ = false;
   }
   accepted_ = true;
   dead_at_ = lingers_ ? now + kLinger : DeadAt(now);
@@ -66,7 +69,12 @@ absl::Status CallFlow::Control(const Frame& frame, mqtt::TimePoint now) {
       if (absl::Status status = sending_.Acknowledge(frame.number, frame.limit); !status.ok()) return status;
       if (frame.again) {
         // It has lost what was on its way to it: our windows too.
-        sending_.Rewind();
+        if (now >= rewind_allowed_at_) {
+          sending_.Rewind();
+          rewind_allowed_at_ = now + kRewindPause;
+        } else {
+          rewind_at_ = rewind_allowed_at_;
+        }
         owes_window_ = true;
         if (!options_.caller) owes_accept_ = true;
       }
@@ -116,6 +124,23 @@ void CallFlow::Disconnected(mqtt::TimePoint now) {
   dead_at_ = DeadAt(now);
 }
 
+mqtt::TimePoint CallFlow::DeadAt(mqtt::TimePoint now) const {
+  mqtt::TimePoint dead_at = options_.idle.count() > 0 ? now + dead_after() : mqtt::kNever;
+  if (silence_limit_.has_value()) dead_at = std::min(dead_at, now + *silence_limit_);
+  return dead_at;
+}
+
+void CallFlow::LimitSilence(std::optional<mqtt::Duration> limit, mqtt::TimePoint now) {
+  silence_limit_ = limit;
+  dead_at_ = DeadAt(now);
+}
+
+// Until then the caller has no reason to say anything.
+void CallFlow::OweAcceptAt(mqtt::TimePoint when) {
+  accept_at_ = when;
+  dead_at_ = DeadAt(when);
+}
+
 void CallFlow::Linger(mqtt::TimePoint now) {
   lingers_ = true;
   dead_at_ = now + kLinger;
@@ -127,7 +152,7 @@ void CallFlow::Taken() {
 }
 
 void CallFlow::Written(mqtt::TimePoint now) {
-  if (options_.reliable || !sending_.blocked()) {
+  if (options_.sends_reliably || !sending_.blocked()) {
     announce_at_ = mqtt::kNever;
   } else if (announce_at_ == mqtt::kNever) {
     announce_at_ = now + kAnnouncePatience;
@@ -148,6 +173,12 @@ absl::Status CallFlow::TimeIs(mqtt::TimePoint now) {
     owes_accept_ = true;
     accept_at_ = mqtt::kNever;
   }
+  if (rewind_at_ <= now) {
+    sending_.Rewind();
+    rewind_allowed_at_ = now + kRewindPause;
+    rewind_at_ = mqtt::kNever;
+  }
+  if (gap_at_ <= now && accepted_ && !receiving_.misses()) gap_at_ = mqtt::kNever;  // It came meanwhile.
   if (gap_at_ <= now) {
     owes_again_ = true;
     owes_window_ = true;
@@ -166,7 +197,7 @@ absl::Status CallFlow::TimeIs(mqtt::TimePoint now) {
   return absl::OkStatus();
 }
 
-mqtt::TimePoint CallFlow::WakeAt() const { return std::min({dead_at_, ping_at_, accept_at_, gap_at_, announce_at_}); }
+mqtt::TimePoint CallFlow::WakeAt() const { return std::min({dead_at_, ping_at_, accept_at_, gap_at_, rewind_at_, announce_at_}); }
 
 std::optional<Frame> CallFlow::TakeControl() {
   if (!connected_) return std::nullopt;

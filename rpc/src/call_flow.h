@@ -26,7 +26,9 @@ struct FlowOptions {
   FlowOptions() = default;
 
   bool caller = false;  // We are; else the responder.
-  bool reliable = true;
+  // Whether what is sent, and what is got, comes in any case; else it may be lost.
+  bool sends_reliably = true;
+  bool receives_reliably = true;
   bool opens_with_message = false;  // The opening frame holds the first message, or its first fragment.
   StreamLimits limits;
   // How often the caller pings; a side that hears nothing for three times as long is gone.
@@ -58,7 +60,7 @@ class CallFlow : public mqtt::DeadlineQueue::Entry, public ListNode {
   void Disconnected(mqtt::TimePoint now);
   // The responder's: to say that it has the call; at once, or if it is still at work then.
   void OweAccept() { owes_accept_ = true; }
-  void OweAcceptAt(mqtt::TimePoint when) { accept_at_ = when; }
+  void OweAcceptAt(mqtt::TimePoint when);
   // The responder has ended, and waits for the caller to have heard all of it: not for long.
   void Linger(mqtt::TimePoint now);
   // Messages were taken: the other side may send more.
@@ -70,6 +72,9 @@ class CallFlow : public mqtt::DeadlineQueue::Entry, public ListNode {
   absl::Status TimeIs(mqtt::TimePoint now);
   mqtt::TimePoint WakeAt() const;
 
+  // While this is set, a side that hears nothing for so long is gone, however seldom the caller pings.
+  void LimitSilence(std::optional<mqtt::Duration> limit, mqtt::TimePoint now);
+
   bool accepted() const { return accepted_; }
   bool lingers() const { return lingers_; }
 
@@ -78,9 +83,7 @@ class CallFlow : public mqtt::DeadlineQueue::Entry, public ListNode {
 
  private:
   mqtt::Duration dead_after() const { return 3 * options_.idle; }
-  mqtt::TimePoint DeadAt(mqtt::TimePoint now) const {
-    return options_.idle.count() > 0 ? now + dead_after() : mqtt::kNever;
-  }
+  mqtt::TimePoint DeadAt(mqtt::TimePoint now) const;
   void WatchGap(mqtt::TimePoint now);
   void Announce();
 
@@ -92,10 +95,13 @@ class CallFlow : public mqtt::DeadlineQueue::Entry, public ListNode {
   bool lingers_ = false;
   mqtt::Duration accept_patience_ = mqtt::Duration::max();
 
+  std::optional<mqtt::Duration> silence_limit_;
   mqtt::TimePoint dead_at_;
   mqtt::TimePoint ping_at_ = mqtt::kNever;
   mqtt::TimePoint accept_at_ = mqtt::kNever;
   mqtt::TimePoint gap_at_ = mqtt::kNever;       // Ask again then for what is missing.
+  mqtt::TimePoint rewind_allowed_at_{};         // Sending again is dear: not at each demand.
+  mqtt::TimePoint rewind_at_ = mqtt::kNever;
   mqtt::TimePoint announce_at_ = mqtt::kNever;  // Say then how much was sent.
 
   // Frames owed.

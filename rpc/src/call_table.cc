@@ -52,17 +52,17 @@ void CallTable::Begin(std::shared_ptr<PendingCall> call, mqtt::TimePoint now) {
 }
 
 void CallTable::Cancel(PendingCall& call) {
-  if (call.phase == PendingCall::Phase::kDone) return;
-  const bool sent = call.attempt > 0;
-  if (connected_ && call.phase == PendingCall::Phase::kSent) shell_.SendCancel(call);
-  Fail(call, absl::StatusCode::kCancelled, "cancelled by the caller", sent ? Outcome::kPerhaps : Outcome::kNotExecuted);
+  if (call.phase == PendingCall::Phase::kDone || call.phase == PendingCall::Phase::kNew) return;
+  const Outcome outcome = OutcomeIfGivenUp(call);
+  if (connected_ && outcome != Outcome::kNotExecuted) shell_.SendCancel(call);
+  Fail(call, absl::StatusCode::kCancelled, "cancelled by the caller", outcome);
 }
 
 void CallTable::EndAll(const absl::Status& why) {
   for (const std::shared_ptr<PendingCall>& call : AllCalls()) {
     if (call->phase == PendingCall::Phase::kDone) continue;
-    if (connected_ && call->phase == PendingCall::Phase::kSent) shell_.SendCancel(*call);
-    const Outcome outcome = call->attempt > 0 ? Outcome::kPerhaps : Outcome::kNotExecuted;
+    const Outcome outcome = OutcomeIfGivenUp(*call);
+    if (connected_ && outcome != Outcome::kNotExecuted) shell_.SendCancel(*call);
     Finish(*call, WithOutcome(why, outcome));
   }
 }
@@ -136,6 +136,7 @@ bool CallTable::MaySend() const {
 }
 
 void CallTable::SendWaiting() {
+  if (std::exchange(sending_waiting_, true)) return;  // A sending has ended at once: the loop goes on.
   while (MaySend() && !waiting_.empty()) {
     PendingCall& call = *waiting_.front();
     LinkedList<PendingCall>::Remove(call);
@@ -148,6 +149,7 @@ void CallTable::SendWaiting() {
     if (call.retry != nullptr) ScheduleHedge(call);
     shell_.Send(call);
   }
+  sending_waiting_ = false;
 }
 
 void CallTable::SendingEnded(PendingCall& call, int attempt, const absl::StatusOr<ReasonCode>& result) {
@@ -208,8 +210,30 @@ void CallTable::Answered(PendingCall& call, absl::Status status) {
 
 void CallTable::GiveUp(PendingCall& call, const absl::Status& why) {
   if (call.phase == PendingCall::Phase::kDone) return;
-  if (connected_) shell_.SendCancel(call);
-  AttemptFailed(call, WithOutcome(why, Outcome::kPerhaps));
+  const Outcome outcome = OutcomeIfGivenUp(call);
+  absl::Status status = WithOutcome(why, outcome);
+  if (call.retry != nullptr) {
+    call.retry->failures = std::max(call.attempt - 1, 0);  // All attempts have failed with this one.
+    if (TryAgain(call, status)) return;
+  }
+  if (connected_ && outcome != Outcome::kNotExecuted) shell_.SendCancel(call);
+  Finish(call, std::move(status));
+}
+
+void CallTable::Accepted(PendingCall& call) {
+  const bool another_comes = call.phase == PendingCall::Phase::kBackingOff ||
+                             (call.phase == PendingCall::Phase::kWaiting && call.attempt > 0);
+  if (call.retry != nullptr) retries_.Cancel(*call.retry);
+  if (!another_comes) return;
+  LinkedList<PendingCall>::Remove(call);
+  call.phase = PendingCall::Phase::kSent;
+}
+
+// What of it may have reached a responder that runs it.
+Outcome CallTable::OutcomeIfGivenUp(const PendingCall& call) {
+  if (call.attempt == 0) return Outcome::kNotExecuted;
+  const bool all_refused = call.phase == PendingCall::Phase::kBackingOff && !call.retry->may_have_run;
+  return all_refused ? Outcome::kNotExecuted : Outcome::kPerhaps;
 }
 
 void CallTable::TimeIs(mqtt::TimePoint now) {

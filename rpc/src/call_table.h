@@ -104,6 +104,9 @@ class CallTable {
   std::shared_ptr<PendingCall> Find(std::string_view correlation_data) const;
   void Answered(PendingCall& call, absl::Status status);
 
+  // The responder has the call after all, while another attempt was to come: there is none.
+  void Accepted(PendingCall& call);
+
   // The other side is gone, or breaks the protocol; it is told to stop.
   void GiveUp(PendingCall& call, const absl::Status& why);
 
@@ -141,6 +144,7 @@ class CallTable {
   absl::Status SendingStatus(const PendingCall& call, const absl::Status& status) const;
   std::string WhyWaiting() const;
   Outcome OutcomeIfLost(const PendingCall& call) const;
+  static Outcome OutcomeIfGivenUp(const PendingCall& call);
 
   CallShell& shell_;
   const std::string broker_;
@@ -158,6 +162,7 @@ class CallTable {
   std::size_t unacknowledged_ = 0;  // Sendings under way.
   std::size_t unacknowledged_bytes_ = 0;
   std::uint64_t connection_ = 0;
+  bool sending_waiting_ = false;
 };
 
 }  // namespace mqttrpc

@@ -55,7 +55,7 @@ void CallTable::ScheduleHedge(PendingCall& call) {
 void CallTable::RetryIsDue(RetryState& retry) {
   PendingCall& call = retry.call;
   const bool hedges = call.phase == PendingCall::Phase::kSent && !call.accepted();
-  if (call.phase != PendingCall::Phase::kBackingOff && !hedges) return;
+  if (call.accepted() || (call.phase != PendingCall::Phase::kBackingOff && !hedges)) return;
   call.phase = PendingCall::Phase::kWaiting;
   waiting_.PushBack(call);
   SendWaiting();

@@ -115,7 +115,8 @@ void Channel::Impl::ConnectionIs(const mqtt::ConnectionState& state) {
     const auto receive_maximum = state.connack_properties.Get(mqtt::property::kReceiveMaximum);
     const auto packet = state.connack_properties.Get(mqtt::property::kMaximumPacketSize);
     broker_maximum_packet_ = packet.has_value() ? *packet : SIZE_MAX;
-    flows_wait_for_inbox_ = !state.session_present;
+    // Two losses in a row are one, until answers can come again.
+    if (!state.session_present) flows_wait_for_inbox_ = true;
     table_.Connected(state.session_present, receive_maximum.value_or(65'535));
     pacer_.Connected(receive_maximum.value_or(65'535));
     if (!flows_wait_for_inbox_) ResumeFlows(true);
@@ -246,6 +247,7 @@ void Channel::Impl::Send(PendingCall& base) {
   auto& call = static_cast<ChannelCall&>(base);
   RequestOut head = RequestHead(call);
   if (!call.one_way()) head.response_topic = response_topic_;
+  if (CallInfo* info = InfoOf(call)) *info = CallInfo();  // Of an earlier attempt, or call.
   head.content_type = call.options.content_type;
   head.attempt = call.attempt;
   head.metadata = &call.options.metadata;
@@ -310,7 +312,7 @@ void Channel::Impl::Arrived(const mqtt::MessageView& message) {
 }
 
 void Channel::Impl::TakeInfo(ChannelCall& call, ResponseIn& response) {
-  CallInfo* info = call.streams() ? &call.info : call.options.info;
+  CallInfo* info = InfoOf(call);
   if (info == nullptr) return;
   info->instance = std::string(response.instance);
   if (info->metadata.empty()) {

@@ -35,6 +35,7 @@ struct ClientFrames final : CallFlow {
   // What its reader and writer wait for.
   google::protobuf::Message* read_into = nullptr;
   mqtt::Completion<bool> read_done;
+  std::uint64_t read_number = 0;
   std::deque<mqtt::Completion<bool>> writes;  // Of messages that are not cut to the end.
   std::uint64_t writes_told = 0;              // So many of them have been told.
 
@@ -63,6 +64,7 @@ struct ChannelCall final : PendingCall {
   bool finished = false;  // Finish() was called.
   CallInfo info;          // Of a stream: its user's own is there when Finish() ends.
   std::atomic<std::uint64_t> lost = 0;
+  std::atomic<std::uint64_t> reads = 0;  // Begun so far.
 
   std::unique_ptr<ClientFrames> frames;  // Null: so far all is plain.
 

@@ -44,12 +44,15 @@ void Channel::Impl::MakeFrames(ChannelCall& call, std::string_view instance) {
   if (call.frames != nullptr) return;
   FlowOptions flow;
   flow.caller = true;
-  flow.reliable = !call.streams() || call.method->qos != mqtt::QoS::kAtMostOnce;
+  const bool may_lose = call.streams() && call.method->qos == mqtt::QoS::kAtMostOnce;
+  flow.sends_reliably = !(may_lose && call.method->streams_requests());
+  flow.receives_reliably = !(may_lose && call.method->streams_replies());
   flow.opens_with_message = !call.method->streams_requests();
   flow.limits = options_.limits;
   flow.idle = options_.ping_interval;
   call.frames = std::make_unique<ClientFrames>(call, flow, Now());
   call.frames->instance = std::string(instance);
+  call.frames->sending().set_room(LaterRoom(*call.frames));
 }
 
 // Returns the opening frame's payload.
@@ -120,6 +123,7 @@ void Channel::Impl::FrameArrived(ChannelCall& call, ResponseIn& response, std::s
     status = absl::InternalError(status.message());
   }
   if (!status.ok()) return Break(call, status);
+  if (call.accepted()) table_.Accepted(call);
   Settle(call);
   if (call.frames->receiving().complete()) EndArrived(call);
 }
@@ -235,7 +239,7 @@ void Channel::Impl::SendLater(ChannelCall& call, const Frame& frame, const Fragm
   later.caller = caller_;
   later.response_topic = response_topic_;
   later.correlation_data = call.correlation_data();
-  const bool may_be_lost = call.streams() && fragment != nullptr && !fragment->end;
+  const bool may_be_lost = call.method->streams_requests() && fragment != nullptr && !fragment->end;
   later.qos = may_be_lost ? call.method->qos : mqtt::QoS::kAtLeastOnce;
   // What is not delivered by then has nobody to go to.
   later.expiry = 3 * options_.ping_interval;
@@ -290,7 +294,7 @@ void Channel::Impl::Settle(ChannelCall& call) {
     while (const std::optional<Frame> frame = frames.TakeControl()) SendLater(call, *frame, nullptr);
   }
   pacer_.Wake(frames);
-  ScheduleFlow(frames);
+  if (call.phase != PendingCall::Phase::kDone) ScheduleFlow(frames);  // Sending may have ended it.
 }
 
 // An entry that is due too early costs nothing but a look; moving it at each frame would.
@@ -375,7 +379,8 @@ void Channel::Impl::Step(mqtt::Completion<bool> done, bool yes) {
   }
 }
 
-void Channel::Impl::Read(ChannelCall& call, google::protobuf::Message& message, mqtt::Completion<bool> done) {
+void Channel::Impl::Read(ChannelCall& call, google::protobuf::Message& message, mqtt::Completion<bool> done,
+                         std::uint64_t number) {
   const Turn turn(*this);
   const Initiating initiating(*this);
   // One at a time, and none after Finish().
@@ -385,6 +390,7 @@ void Channel::Impl::Read(ChannelCall& call, google::protobuf::Message& message, 
   ClientFrames& frames = *call.frames;
   frames.read_into = &message;
   frames.read_done = std::move(done);
+  frames.read_number = number;
   if (absl::Status status = Deliver(call); !status.ok()) {
     Break(call, status);
     // The end had come: what stood before it cannot be had all the same.
@@ -399,9 +405,11 @@ void Channel::Impl::Read(ChannelCall& call, google::protobuf::Message& message, 
   ArmTimer();
 }
 
-void Channel::Impl::CancelRead(ChannelCall& call) {
+// It may have completed, and the next one begun.
+void Channel::Impl::CancelRead(ChannelCall& call, std::uint64_t number) {
   const Turn turn(*this);
-  if (call.frames != nullptr && call.frames->read_into != nullptr) EndRead(*call.frames, false);
+  if (call.frames == nullptr || call.frames->read_into == nullptr || call.frames->read_number != number) return;
+  EndRead(*call.frames, false);
 }
 
 void Channel::Impl::Write(ChannelCall& call, WrittenMessage message, mqtt::Completion<bool> done) {

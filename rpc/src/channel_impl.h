@@ -60,12 +60,16 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
   void SendFragment(CallFlow& flow) override;
 
   // What a stream's user wants, on the executor.
-  void Read(ChannelCall& call, google::protobuf::Message& message, mqtt::Completion<bool> done);
-  void CancelRead(ChannelCall& call);
+  void Read(ChannelCall& call, google::protobuf::Message& message, mqtt::Completion<bool> done, std::uint64_t number);
+  void CancelRead(ChannelCall& call, std::uint64_t number);
   void Write(ChannelCall& call, WrittenMessage message, mqtt::Completion<bool> done);
   void WritesDone(ChannelCall& call);
   void Finish(ChannelCall& call, mqtt::Completion<absl::Status> done);
   void CancelCall(ChannelCall& call);
+  bool HasNotBegun(const ChannelCall& call) {
+    const std::lock_guard lock(mutex_);
+    return call.phase == PendingCall::Phase::kNew && !call.ended.has_value();
+  }
   void GiveUp(ChannelCall& call, const absl::Status& why);  // An interceptor's wish.
   void EndUntold(ChannelCall& call);                        // Its reader or writer is gone; there is a chain.
   const asio::any_io_executor& executor() const { return executor_; }
@@ -111,6 +115,7 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
   void ConnectionIs(const mqtt::ConnectionState& state);
   void Arrived(const mqtt::MessageView& message);
   void LateAnswer(const ResponseIn& response);
+  static CallInfo* InfoOf(ChannelCall& call) { return call.streams() ? &call.info : call.options.info; }
   static void TakeInfo(ChannelCall& call, ResponseIn& response);
   static absl::Status BadReply(const ChannelCall& call, std::string_view why);
   void PlainAnswer(ChannelCall& call, ResponseIn& response, std::string_view payload);

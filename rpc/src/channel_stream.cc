@@ -39,10 +39,11 @@ mqtt::Completion<bool> Channel::Stream::ReadThroughChain(google::protobuf::Messa
 }
 
 void Channel::Stream::Read(google::protobuf::Message& message, mqtt::Completion<bool> done) {
-  OnSlot(done.slot(), impl_->executor(), [impl = impl_, call = call_] { impl->CancelRead(*call); });
+  const std::uint64_t number = ++call_->reads;
+  OnSlot(done.slot(), impl_->executor(), [impl = impl_, call = call_, number] { impl->CancelRead(*call, number); });
   if (call_->chain != nullptr) done = ReadThroughChain(message, std::move(done));
-  Do([into = &message, done = std::move(done)](Impl& impl, ChannelCall& call) mutable {
-    impl.Read(call, *into, std::move(done));
+  Do([into = &message, done = std::move(done), number](Impl& impl, ChannelCall& call) mutable {
+    impl.Read(call, *into, std::move(done), number);
   });
 }
 

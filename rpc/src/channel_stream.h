@@ -5,6 +5,8 @@
 #include <memory>
 #include <utility>
 
+#include <asio/post.hpp>
+
 #include "channel_impl.h"
 
 namespace mqttrpc {
@@ -27,10 +29,14 @@ class Channel::Stream final : public MessageStream {
   // With the interceptors between the call and `done`.
   mqtt::Completion<bool> ReadThroughChain(google::protobuf::Message& message, mqtt::Completion<bool> done) const;
 
-  // Runs `act(Impl&, ChannelCall&)` on the executor: at once if this is it.
+  // Runs `act(Impl&, ChannelCall&)` on the executor: at once if this is it, and the call has
+  // begun. One that another thread opened may still be on its way here.
   template <typename Act>
   void Do(Act act) {
-    impl_->executor().execute([impl = impl_, call = call_, act = std::move(act)]() mutable { act(*impl, *call); });
+    impl_->executor().execute([impl = impl_, call = call_, act = std::move(act)]() mutable {
+      if (!impl->HasNotBegun(*call)) return act(*impl, *call);
+      asio::post(impl->executor(), [impl, call, act = std::move(act)]() mutable { act(*impl, *call); });
+    });
   }
 
   const std::shared_ptr<Impl> impl_;

@@ -125,8 +125,10 @@ bool Dispatcher::MayRunAgain(const ReplyCache::Entry& entry, const RequestIn& re
 // In progress: nothing is said, since a plain caller would take anything for the answer.
 void Dispatcher::Duplicate(const ReplyCache::Entry& entry, mqtt::TimePoint now) {
   const auto running = entry.running == nullptr ? nullptr : entry.running->weak_from_this().lock();
-  if (running != nullptr && running->frames != nullptr && !running->answered) {
+  const bool lingers = running != nullptr && running->frames != nullptr && running->frames->lingers();
+  if (running != nullptr && running->frames != nullptr && (!running->answered || lingers)) {
     running->frames->OweAccept();
+    if (lingers) running->frames->sending().Rewind();
     return Settle(*running, now);
   }
   if (!entry.answer.has_value() || now >= entry.answer_until) return;
@@ -165,7 +167,8 @@ void Dispatcher::Admit(RequestIn request, std::string_view payload, const Found&
   call->caller_packet = request.maximum_packet;
   if (!correlation_data.empty()) call->entry = &cache_.Begin(caller, correlation_data, deadline, call.get());
   deadlines_.Schedule(*call, deadline);
-  if (request.frame.has_value() || request.accept.has_value() || method.kind != MethodKind::kUnary) {
+  const bool can_answer = !call->one_way() && !correlation_data.empty();
+  if (request.frame.has_value() || (request.accept.has_value() && can_answer) || method.kind != MethodKind::kUnary) {
     BeginFrames(call, request, now);
   } else {
     Run(call);

@@ -74,8 +74,8 @@ class Dispatcher final : private FramePacerShell {
 
   // What a handler's reader and writer want.
   void Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done,
-            mqtt::TimePoint now);
-  void CancelRead(ServerCall::State& call);
+            std::uint64_t number, mqtt::TimePoint now);
+  void CancelRead(ServerCall::State& call, std::uint64_t number);
   void Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done, mqtt::TimePoint now);
 
   // An interceptor does not let it go on.
@@ -122,12 +122,12 @@ class Dispatcher final : private FramePacerShell {
   absl::Status CheckFrames(const RequestIn& request, const MethodInfo& method) const;
   ServerFrames& MakeFrames(ServerCall::State& call, mqtt::Duration idle, mqtt::TimePoint now);
   void BeginFrames(const std::shared_ptr<ServerCall::State>& call, const RequestIn& request, mqtt::TimePoint now);
-  void RequestIsWhole(const std::shared_ptr<ServerCall::State>& call, std::string payload);
+  void RequestIsWhole(const std::shared_ptr<ServerCall::State>& call, std::string payload, mqtt::TimePoint now);
   void LaterArrived(const mqtt::MessageView& message, mqtt::TimePoint now);
   absl::Status TakeFrame(ServerCall::State& call, const LaterIn& later, mqtt::TimePoint now);
   void UnknownCall(const LaterIn& later);
   void CancelledByCaller(ServerCall::State& call, mqtt::TimePoint now);
-  absl::Status Deliver(ServerCall::State& call);
+  absl::Status Deliver(ServerCall::State& call, mqtt::TimePoint now);
   absl::Status ReadDone(ServerCall::State& call, std::string_view payload);
   void EndRead(ServerFrames& frames, bool yes);
   bool EndInFrames(ServerCall::State& call, Answer& answer, mqtt::TimePoint now);
@@ -164,6 +164,7 @@ class Dispatcher final : private FramePacerShell {
   FramePacer pacer_{*this};
   mqtt::DeadlineQueue flows_;
   std::size_t waiting_bytes_ = 0;  // In all calls' receiving sides.
+  std::size_t kept_bytes_ = 0;     // In their sending sides, unacknowledged.
   mqtt::DeadlineQueue deadlines_;
 };
 

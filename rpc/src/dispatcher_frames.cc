@@ -26,6 +26,12 @@ constexpr milliseconds kLongestIdle{3'600'000};
 // An end has at least so much room for a reply's last fragment.
 constexpr std::size_t kLeastFragment = 64;
 
+// A request in fragments is given up if its rest does not come.
+constexpr std::chrono::seconds kRequestPatience{30};
+
+// While much is kept for all callers, each has this at least.
+constexpr std::size_t kLeastKeptBytes = 64 * 1024;
+
 // How long a frame is worth delivering where the caller does not ping.
 constexpr std::chrono::seconds kFrameExpiry{30};
 
@@ -62,7 +68,10 @@ absl::Status Dispatcher::TooMuchWaits() const {
 ServerFrames& Dispatcher::MakeFrames(ServerCall::State& call, mqtt::Duration idle, mqtt::TimePoint now) {
   if (call.frames != nullptr) return *call.frames;
   FlowOptions flow;
-  flow.reliable = call.method_info().kind == MethodKind::kUnary || call.method_info().qos != mqtt::QoS::kAtMostOnce;
+  const MethodInfo& method = call.method_info();
+  const bool may_lose = method.kind != MethodKind::kUnary && method.qos == mqtt::QoS::kAtMostOnce;
+  flow.sends_reliably = !(may_lose && method.streams_replies());
+  flow.receives_reliably = !(may_lose && method.streams_requests());
   flow.limits = options_.limits;
   flow.idle = idle;
   call.frames = std::make_unique<ServerFrames>(call, flow, now);
@@ -76,6 +85,7 @@ void Dispatcher::BeginFrames(const std::shared_ptr<ServerCall::State>& call, con
   mqtt::Duration idle{};
   if (request.idle.has_value()) idle = std::clamp(*request.idle, kShortestIdle, kLongestIdle);
   ServerFrames& frames = MakeFrames(*call, idle, now);
+  call->confirms_end = request.frame.has_value() || request.idle.has_value();
   const bool long_unary = !request.frame.has_value() && call->method_info().kind == MethodKind::kUnary;
   if (long_unary) {
     frames.OweAcceptAt(now + *request.accept);
@@ -89,9 +99,10 @@ void Dispatcher::BeginFrames(const std::shared_ptr<ServerCall::State>& call, con
     if (!request.frame->empty) status = frames.Message(request.fragment, now);
   } else if (request.fragment.more) {
     frames.waits_for_request = true;
+    frames.LimitSilence(kRequestPatience, now);
     held_[call.get()] = call;
     status = frames.Message(request.fragment, now);
-    if (status.ok()) status = Deliver(*call);
+    if (status.ok()) status = Deliver(*call, now);
   } else {
     frames.receiving().PassThrough(request.fragment);
   }
@@ -100,8 +111,10 @@ void Dispatcher::BeginFrames(const std::shared_ptr<ServerCall::State>& call, con
   if (!frames.waits_for_request) Run(call);
 }
 
-void Dispatcher::RequestIsWhole(const std::shared_ptr<ServerCall::State>& call, std::string payload) {
+void Dispatcher::RequestIsWhole(const std::shared_ptr<ServerCall::State>& call, std::string payload,
+                                mqtt::TimePoint now) {
   call->frames->waits_for_request = false;
+  call->frames->LimitSilence(std::nullopt, now);
   held_.erase(call.get());
   call->SetPayload(std::move(payload));
   Run(call);
@@ -171,11 +184,11 @@ absl::Status Dispatcher::TakeFrame(ServerCall::State& call, const LaterIn& later
       if (const auto whole = frames.receiving().PassThrough(later.fragment)) return ReadDone(call, *whole);
     }
     absl::Status status = frames.Message(later.fragment, now);
-    return status.ok() ? Deliver(call) : status;
+    return status.ok() ? Deliver(call, now) : status;
   }
   if (kind == Frame::Kind::kEnd && call.method_info().streams_requests()) {
     absl::Status status = frames.End(later.fragment, false, now);
-    return status.ok() ? Deliver(call) : status;
+    return status.ok() ? Deliver(call, now) : status;
   }
   // Sent again by a caller that does not know that it was here.
   if (kind == Frame::Kind::kMessage && later.fragment.sequence < frames.receiving().next()) return absl::OkStatus();
@@ -183,7 +196,7 @@ absl::Status Dispatcher::TakeFrame(ServerCall::State& call, const LaterIn& later
 }
 
 // Gives what has come to whoever waits for it.
-absl::Status Dispatcher::Deliver(ServerCall::State& call) {
+absl::Status Dispatcher::Deliver(ServerCall::State& call, mqtt::TimePoint now) {
   ServerFrames& frames = *call.frames;
   if (!frames.waits_for_request && frames.read_into == nullptr) return absl::OkStatus();
   absl::StatusOr<std::optional<std::string>> message = frames.receiving().TakeMessage();
@@ -191,7 +204,7 @@ absl::Status Dispatcher::Deliver(ServerCall::State& call) {
   call.lost.store(frames.receiving().lost(), std::memory_order_relaxed);
   if (!message.ok()) return message.status();
   if (frames.waits_for_request) {
-    if (message->has_value()) RequestIsWhole(call.shared_from_this(), std::move(**message));
+    if (message->has_value()) RequestIsWhole(call.shared_from_this(), std::move(**message), now);
     return absl::OkStatus();
   }
   if (message->has_value()) return ReadDone(call, **message);
@@ -215,19 +228,22 @@ void Dispatcher::EndRead(ServerFrames& frames, bool yes) {
 // --- What handlers want
 
 void Dispatcher::Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done,
-                      mqtt::TimePoint now) {
+                      std::uint64_t number, mqtt::TimePoint now) {
   if (call.answered || call.frames == nullptr || call.frames->read_into != nullptr ||
       !call.method_info().streams_requests()) {
     return shell_.Step(std::move(done), false);
   }
   call.frames->read_into = &message;
   call.frames->read_done = std::move(done);
-  if (absl::Status status = Deliver(call); !status.ok()) return Break(call, std::move(status), now);
+  call.frames->read_number = number;
+  if (absl::Status status = Deliver(call, now); !status.ok()) return Break(call, std::move(status), now);
   Settle(call, now);
 }
 
-void Dispatcher::CancelRead(ServerCall::State& call) {
-  if (call.frames != nullptr && call.frames->read_into != nullptr) EndRead(*call.frames, false);
+// It may have completed, and the next one begun.
+void Dispatcher::CancelRead(ServerCall::State& call, std::uint64_t number) {
+  if (call.frames == nullptr || call.frames->read_into == nullptr || call.frames->read_number != number) return;
+  EndRead(*call.frames, false);
 }
 
 void Dispatcher::Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done,
@@ -312,6 +328,8 @@ void Dispatcher::FrameSent(ServerCall::State& call, std::size_t bytes, const abs
 void Dispatcher::Settle(ServerCall::State& call, mqtt::TimePoint now) {
   if (call.frames == nullptr || (call.answered && !call.frames->lingers())) return;
   ServerFrames& frames = *call.frames;
+  const bool plenty = kept_bytes_ < options_.maximum_waiting_bytes / 2;
+  frames.sending().set_most_kept_bytes(plenty ? SendFlow::kMostKeptBytes : kLeastKeptBytes);
   while (!frames.writes.empty() && frames.writes_told < frames.sending().messages_cut()) {
     ++frames.writes_told;
     shell_.Step(std::move(frames.writes.front()), true);
@@ -322,14 +340,17 @@ void Dispatcher::Settle(ServerCall::State& call, mqtt::TimePoint now) {
   call.lost.store(frames.receiving().lost(), std::memory_order_relaxed);
   while (const std::optional<Frame> frame = frames.TakeControl()) SendControl(call, *frame);
   pacer_.Wake(frames);
-  if (call.answered && !frames.lingers()) return;  // Sending has ended it.
-  if (frames.lingers() && frames.sending().ended() && frames.sending().acknowledged()) return Release(call);
+  if (call.answered && !held_.contains(&call)) return;  // Sending has ended it.
+  const bool all_sent = frames.sending().ended() && !frames.sending().HasFragment();
+  if (frames.lingers() && all_sent && (frames.sending().acknowledged() || !call.confirms_end)) return Release(call);
   ScheduleFlow(frames);
 }
 
 void Dispatcher::CountBytes(ServerFrames& frames) {
   const std::size_t bytes = frames.receiving().bytes();
   waiting_bytes_ += bytes - std::exchange(frames.counted_bytes, bytes);
+  const std::size_t kept = frames.sending().kept_bytes();
+  kept_bytes_ += kept - std::exchange(frames.counted_kept, kept);
 }
 
 void Dispatcher::ScheduleFlow(ServerFrames& frames) {
@@ -474,6 +495,7 @@ void Dispatcher::EndFrames(ServerCall::State& call) {
   FramePacer::Forget(frames);
   frames.receiving().Discard();
   CountBytes(frames);
+  kept_bytes_ -= std::exchange(frames.counted_kept, 0);
   if (frames.read_into != nullptr) EndRead(frames, false);
   for (mqtt::Completion<bool>& write : std::exchange(frames.writes, {})) shell_.Step(std::move(write), false);
 }

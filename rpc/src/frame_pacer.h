@@ -60,8 +60,9 @@ class FramePacer {
       ++under_way_;
       // Counted before it is sent: a frame may be acknowledged, or lost, at once.
       bytes_ += flow.sending().Peek().size;
+      // In line again before: sending may end the flow, which takes it out.
+      waiting_.PushBack(flow);
       shell_.SendFragment(flow);
-      if (flow.sending().HasFragment() && !flow.linked()) waiting_.PushBack(flow);
     }
     pumping_ = false;
   }

@@ -49,6 +49,10 @@ class SendFlow {
   bool ended() const { return ended_; }             // The end has been cut.
   bool acknowledged() const { return acknowledged_ == next_ && queue_.empty(); }
   std::size_t bytes() const { return bytes_; }  // Of messages kept here.
+  std::size_t kept_bytes() const { return kept_bytes_; }  // Of those, in frames that are not acknowledged.
+  // No frame is cut while so many are; one always may be.
+  void set_most_kept_bytes(std::size_t bytes) { most_kept_bytes_ = bytes; }
+  static constexpr std::size_t kMostKeptBytes = 4 * 1024 * 1024;
 
  private:
   struct Queued {
@@ -59,7 +63,7 @@ class SendFlow {
   };
 
   bool HasRoom() const {
-    return next_ < limit_ && next_ - acknowledged_ < kMostKept && (kept_.empty() || kept_bytes_ < kMostKeptBytes);
+    return next_ < limit_ && next_ - acknowledged_ < kMostKept && (kept_.empty() || kept_bytes_ < most_kept_bytes_);
   }
   void Queue(std::string message, bool end);
   void Cut();
@@ -68,9 +72,9 @@ class SendFlow {
 
   // Whatever the other side says that it takes: what is not acknowledged is kept here.
   static constexpr std::uint64_t kMostKept = 65'535;
-  static constexpr std::size_t kMostKeptBytes = 4 * 1024 * 1024;
 
   const bool reliable_;
+  std::size_t most_kept_bytes_ = kMostKeptBytes;
   std::size_t kept_bytes_ = 0;
   std::size_t room_ = 1;
   std::deque<Queued> queue_;      // Not cut to the end yet.

@@ -104,6 +104,7 @@ void Server::Impl::Close() {
     const Lock lock(*this);
     if (phase_ == Phase::kSubscribing || phase_ == Phase::kServing) UnsubscribeAll(false);
     phase_ = Phase::kStopped;
+    if (!later_filter_.empty()) UnsubscribeFrom(std::exchange(later_filter_, {}), false);
     EndStart(absl::CancelledError("server is gone"));
     EndStop(absl::CancelledError("server is gone"));
     dispatcher_.CancelAll(absl::OkStatus(), Now());
@@ -176,13 +177,14 @@ void Server::Impl::Subscribe(const absl::Status& connected) {
   if (dispatcher_.instance().empty()) dispatcher_.set_instance(IdFrom(bus_->client_id()));
   phase_ = Phase::kSubscribing;
   topic_filters_ = TopicFilters();
-  subscribing_ = topic_filters_.size();
+  later_filter_ = codec_.LaterFilter(dispatcher_.instance());
+  subscribing_ = topic_filters_.size() + 1;
+  SubscribeTo(later_filter_);
   for (const std::string& topic_filter : std::vector<std::string>(topic_filters_)) SubscribeTo(topic_filter);
 }
 
 std::vector<std::string> Server::Impl::TopicFilters() const {
-  std::vector<std::string> topic_filters{codec_.InstanceFilter(dispatcher_.instance()),
-                                         codec_.LaterFilter(dispatcher_.instance())};
+  std::vector<std::string> topic_filters{codec_.InstanceFilter(dispatcher_.instance())};
   if (!options_.join_pool) return topic_filters;
   for (const auto& [name, service] : dispatcher_.services()) {
     const std::string_view group = service->info().share_group.empty() ? name : service->info().share_group;
@@ -268,20 +270,31 @@ void Server::Impl::Drain(milliseconds patience, Done done) {
 }
 
 void Server::Impl::UnsubscribeAll(bool count) {
-  if (count) unsubscribing_ = topic_filters_.size();
-  for (std::string& topic_filter : std::exchange(topic_filters_, {})) {
-    bus_->Unsubscribe(std::move(topic_filter), [weak = weak_from_this(), count](const absl::StatusOr<ReasonCode>&) {
-      const auto self = weak.lock();
-      if (self == nullptr || !count) return;
-      const Lock lock(*self);
-      --self->unsubscribing_;
-      self->CheckDrained();
-    });
-  }
+  for (std::string& topic_filter : std::exchange(topic_filters_, {})) UnsubscribeFrom(std::move(topic_filter), count);
+  if (!count && !later_filter_.empty()) UnsubscribeFrom(std::exchange(later_filter_, {}), false);
+}
+
+void Server::Impl::UnsubscribeFrom(std::string topic_filter, bool count) {
+  if (count) ++unsubscribing_;
+  bus_->Unsubscribe(std::move(topic_filter), [weak = weak_from_this(), count](const absl::StatusOr<ReasonCode>&) {
+    const auto self = weak.lock();
+    if (self == nullptr || !count) return;
+    const Lock lock(*self);
+    --self->unsubscribing_;
+    self->CheckDrained();
+  });
 }
 
 void Server::Impl::CheckDrained() {
-  if (!stop_done_) return;
+  if (!stop_done_ || std::exchange(checking_drained_, true)) return;
+  CheckWhatIsLeft();
+  checking_drained_ = false;
+}
+
+void Server::Impl::CheckWhatIsLeft() {
+  if (working() == 0 && answers_under_way_ == 0 && !later_filter_.empty()) {
+    UnsubscribeFrom(std::exchange(later_filter_, {}), true);
+  }
   if (working() == 0 && answers_under_way_ == 0 && unsubscribing_ == 0) return EndStop(absl::OkStatus());
   if (cancelled_handlers_ > 0 && dispatcher_.running() == 0) return EndStop(PatienceOver());
   if (Now() < patience_until_) return;
@@ -310,6 +323,7 @@ void Server::Impl::EndStop(absl::Status status) {
   if (!absl::IsCancelled(status)) phase_ = Phase::kStopped;
   patience_until_ = mqtt::kNever;
   cancelled_handlers_ = 0;
+  if (phase_ == Phase::kStopped && !later_filter_.empty()) UnsubscribeFrom(std::exchange(later_filter_, {}), false);
   std::exchange(stop_done_, Done())(std::move(status));
 }
 
@@ -361,17 +375,18 @@ void Server::Impl::Step(mqtt::Completion<bool> done, bool yes) {
   }
 }
 
-void Server::Impl::Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done) {
+void Server::Impl::Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done,
+                        std::uint64_t number) {
   const Lock lock(*this);
   const bool before = std::exchange(initiating_, true);
-  dispatcher_.Read(call, message, std::move(done), Now());
+  dispatcher_.Read(call, message, std::move(done), number, Now());
   initiating_ = before;
   ArmTimer();
 }
 
-void Server::Impl::CancelRead(ServerCall::State& call) {
+void Server::Impl::CancelRead(ServerCall::State& call, std::uint64_t number) {
   const Lock lock(*this);
-  dispatcher_.CancelRead(call);
+  dispatcher_.CancelRead(call, number);
 }
 
 void Server::Impl::Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done) {

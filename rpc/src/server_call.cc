@@ -259,16 +259,17 @@ class ServerCall::State::HandlerStream final : public MessageStream {
   explicit HandlerStream(std::shared_ptr<State> call) : call_(std::move(call)) {}
 
   void Read(google::protobuf::Message& message, mqtt::Completion<bool> done) override {
+    const std::uint64_t number = ++call_->reads;
     if (asio::cancellation_slot slot = done.slot(); slot.is_connected()) {
-      slot.assign([call = call_](asio::cancellation_type) {
-        asio::post(call->place_->home, [call] {
-          if (const auto sink = call->place_->sink.lock()) sink->CancelRead(*call);
+      slot.assign([call = call_, number](asio::cancellation_type) {
+        asio::post(call->place_->home, [call, number] {
+          if (const auto sink = call->place_->sink.lock()) sink->CancelRead(*call, number);
         });
       });
     }
     if (call_->chain_ != nullptr) done = ReadThroughChain(message, std::move(done));
-    Do([into = &message](AnswerSink& sink, State& call,
-                         mqtt::Completion<bool> ended) { sink.Read(call, *into, std::move(ended)); },
+    Do([into = &message, number](AnswerSink& sink, State& call,
+                                 mqtt::Completion<bool> ended) { sink.Read(call, *into, std::move(ended), number); },
        std::move(done));
   }
 
@@ -285,6 +286,14 @@ class ServerCall::State::HandlerStream final : public MessageStream {
   }
 
   void Write(WrittenMessage message, mqtt::Completion<bool> done) override {
+    if (asio::cancellation_slot slot = done.slot(); slot.is_connected()) {
+      slot.assign([call = call_](asio::cancellation_type) {
+        asio::post(call->place_->home, [call] {
+          const auto sink = call->place_->sink.lock();
+          if (sink != nullptr) sink->GiveUp(*call, absl::CancelledError("a write was cancelled"));
+        });
+      });
+    }
     Do(
         [message = std::move(message)](AnswerSink& sink, State& call, mqtt::Completion<bool> ended) mutable {
           sink.Write(call, std::move(message), std::move(ended));

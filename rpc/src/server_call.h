@@ -45,8 +45,9 @@ class AnswerSink {
   virtual void HandlerEnded(ServerCall::State& call, Answer answer) = 0;
 
   // What the handler's reader and writer want. On the client's executor.
-  virtual void Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done) = 0;
-  virtual void CancelRead(ServerCall::State& call) = 0;
+  virtual void Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done,
+                    std::uint64_t number) = 0;
+  virtual void CancelRead(ServerCall::State& call, std::uint64_t number) = 0;  // Unless it is over.
   virtual void Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done) = 0;
 
   // A stream must end with `why`. On the client's executor.
@@ -117,7 +118,9 @@ class ServerCall::State final : public ServerContext,
   Service* handler = nullptr;            // Whose method `method_index` it is.
   std::size_t method_index = 0;
   std::optional<std::size_t> caller_packet;  // What the caller takes in one packet, if it takes fragments.
+  bool confirms_end = true;  // The caller says when it has got all of a stream.
   std::atomic<std::uint64_t> lost = 0;
+  std::atomic<std::uint64_t> reads = 0;  // Begun so far.
   bool answered = false;  // Or nobody waits any more: what the handler says is dropped.
 
  private:

@@ -23,11 +23,13 @@ struct ServerFrames final : CallFlow {
   ServerCall::State& call;
   std::size_t maximum_packet = 0;  // That the caller takes.
   bool waits_for_request = false;  // The one request is not whole yet: no handler runs.
-  std::size_t counted_bytes = 0;   // In the dispatcher's sum.
+  std::size_t counted_bytes = 0;   // In the dispatcher's sums.
+  std::size_t counted_kept = 0;
 
   // What the handler's reader and writer wait for.
   google::protobuf::Message* read_into = nullptr;
   mqtt::Completion<bool> read_done;
+  std::uint64_t read_number = 0;
   std::deque<mqtt::Completion<bool>> writes;
   std::uint64_t writes_told = 0;
 

@@ -49,8 +49,9 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   // AnswerSink
   void HandlerEnded(ServerCall::State& call, Answer answer) override;
   void HandlerLost(ServerCall::State& call) override;
-  void Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done) override;
-  void CancelRead(ServerCall::State& call) override;
+  void Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done,
+            std::uint64_t number) override;
+  void CancelRead(ServerCall::State& call, std::uint64_t number) override;
   void Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done) override;
   void GiveUp(ServerCall::State& call, const absl::Status& why) override;
 
@@ -77,8 +78,10 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   void Subscribed(const absl::Status& status);
   void EndStart(absl::Status status);
   void UnsubscribeAll(bool count);
+  void UnsubscribeFrom(std::string topic_filter, bool count);
   void Drain(std::chrono::milliseconds patience, Done done);
   void CheckDrained();
+  void CheckWhatIsLeft();
   std::size_t working() const { return dispatcher_.running() + dispatcher_.held(); }
   void EndStop(absl::Status status);
   absl::Status PatienceOver() const;
@@ -117,12 +120,16 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   Done start_done_;
   std::size_t subscribing_ = 0;
   absl::Status subscribe_status_;
-  std::vector<std::string> topic_filters_;  // Subscribed to, or about to be.
+  // Subscribed to, or about to be: for requests, and for the later frames of calls, which
+  // those that still run need until they have ended.
+  std::vector<std::string> topic_filters_;
+  std::string later_filter_;
 
   Done stop_done_;
   std::size_t unsubscribing_ = 0;
   std::size_t answers_under_way_ = 0;
   mqtt::TimePoint patience_until_ = mqtt::kNever;
+  bool checking_drained_ = false;
   std::size_t cancelled_handlers_ = 0;  // By the end of patience.
 };
 

@@ -114,7 +114,8 @@ class FlowRun {
   static FlowOptions OptionsOf(std::uint8_t choice, bool caller) {
     FlowOptions options;
     options.caller = caller;
-    options.reliable = choice % 2 == 0;
+    options.sends_reliably = choice % 2 == 0;
+    options.receives_reliably = choice % 4 < 2;
     options.opens_with_message = choice % 4 >= 2;
     options.limits.frames = kFrames;
     options.limits.frame_bytes = kFrameBytes;
@@ -342,10 +343,13 @@ class DispatcherRun final : public DispatcherShell {
       run.dispatcher_->HandlerEnded(call, std::move(answer), run.now_);
     }
     void HandlerLost(ServerCall::State& call) override { run.dispatcher_->HandlerLost(call); }
-    void Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done) override {
-      run.dispatcher_->Read(call, message, std::move(done), run.now_);
+    void Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done,
+              std::uint64_t number) override {
+      run.dispatcher_->Read(call, message, std::move(done), number, run.now_);
     }
-    void CancelRead(ServerCall::State& call) override { run.dispatcher_->CancelRead(call); }
+    void CancelRead(ServerCall::State& call, std::uint64_t number) override {
+      run.dispatcher_->CancelRead(call, number);
+    }
     void Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done) override {
       run.dispatcher_->Write(call, std::move(message), std::move(done), run.now_);
     }

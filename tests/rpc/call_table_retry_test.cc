@@ -130,6 +130,38 @@ TEST_F(RetryTest, CancellingWhileBackingOffEndsTheCall) {
   EXPECT_THAT(TakeLog(), IsEmpty());
 }
 
+TEST_F(RetryTest, AResponderThatTurnsUpWhileBackingOffIsTheOne) {
+  const auto call = BeginWithRetry(kGet);
+  Acknowledge(*call);
+  table_.GiveUp(*call, absl::UnavailableError("nobody says a word"));
+  TakeLog();
+  table_.Accepted(*call);
+  Advance(milliseconds(10'000));
+  EXPECT_THAT(TakeLog(), IsEmpty());
+  Answer(*call, absl::OkStatus(), Outcome::kExecuted);
+  EXPECT_THAT(TakeLog(), ElementsAre("complete 1 OK"));
+}
+
+TEST_F(RetryTest, WhoIsGivenUpAndTriedAgainIsNotToldToStop) {
+  const auto call = BeginWithRetry(kGet);
+  Acknowledge(*call);
+  TakeLog();
+  table_.GiveUp(*call, absl::UnavailableError("nobody says a word"));
+  EXPECT_THAT(TakeLog(), IsEmpty());
+  Advance(milliseconds(200));
+  EXPECT_THAT(TakeLog(), ElementsAre("send 1 attempt 2"));
+}
+
+TEST_F(RetryTest, AHedgedCallThatIsGivenUpWaitsForNoOtherAttempt) {
+  policy_.hedging_delay = milliseconds(50);
+  policy_.maximum_attempts = 2;
+  const auto call = BeginWithRetry(kGet);
+  Advance(milliseconds(50));
+  TakeLog();
+  table_.GiveUp(*call, absl::UnavailableError("nobody says a word"));
+  EXPECT_THAT(TakeLog(), testing::Contains("complete 1 UNAVAILABLE"));
+}
+
 TEST_F(RetryTest, AHedgeGoesOutBesideTheFirstAttempt) {
   policy_.hedging_delay = milliseconds(50);
   const auto call = BeginWithRetry(kGet);

@@ -42,10 +42,13 @@ class DispatcherTest : public testing::Test, public DispatcherShell {
       test.dispatcher_->HandlerEnded(call, std::move(answer), test.now_);
     }
     void HandlerLost(ServerCall::State& call) override { test.dispatcher_->HandlerLost(call); }
-    void Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done) override {
-      test.dispatcher_->Read(call, message, std::move(done), test.now_);
+    void Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done,
+              std::uint64_t number) override {
+      test.dispatcher_->Read(call, message, std::move(done), number, test.now_);
     }
-    void CancelRead(ServerCall::State& call) override { test.dispatcher_->CancelRead(call); }
+    void CancelRead(ServerCall::State& call, std::uint64_t number) override {
+      test.dispatcher_->CancelRead(call, number);
+    }
     void Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done) override {
       test.dispatcher_->Write(call, std::move(message), std::move(done), test.now_);
     }

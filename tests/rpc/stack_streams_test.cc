@@ -421,6 +421,35 @@ TEST_F(StreamTest, LostMessagesOfALossyMethodAreCounted) {
   ExpectNothingLeft();
 }
 
+// Its opening frame is sent again, and must still be there.
+TEST_F(StreamTest, ALossyStreamMayBeginAtAnotherAttempt) {
+  OpenStub();
+  CallOptions options;
+  options.wait_for_ready = true;
+  auto reader = stub_->CountLossy(RangeOf(10), options);
+  world_.Advance(seconds(1));
+  ServeStreams();
+  const Read read = world_.Run(ReadToTheEnd(std::move(reader)));
+  EXPECT_TRUE(read.status.ok()) << read.status;
+  EXPECT_EQ(read.count, 10);
+}
+
+TEST_F(StreamTest, AStoppingServerLetsItsStreamsEndWell) {
+  ServeAndOpenStub();
+  auto reader = stub_->Count(RangeOf(1'000));
+  Run();
+  std::optional<absl::Status> stopped;
+  server_->Stop(std::chrono::minutes(10), [&](absl::Status status) { stopped = std::move(status); });
+  Run();
+  EXPECT_FALSE(stopped.has_value());
+  const Read read = world_.Run(ReadToTheEnd(std::move(reader)));
+  EXPECT_TRUE(read.status.ok()) << read.status;
+  EXPECT_EQ(read.count, 1'000);
+  Run();
+  ASSERT_TRUE(stopped.has_value());
+  EXPECT_TRUE(stopped->ok()) << *stopped;
+}
+
 TEST_F(StreamTest, AnyMemberOfAPoolServesAWholeStream) {
   ServeStreams();
   Open();
@@ -453,6 +482,25 @@ TEST_F(StreamTest, ALongCallOutlastsManyPingsAndItsEndIsHeard) {
   open->Finish(absl::OkStatus(), &reply);
   Run();
   ExpectOk(result, "late");
+}
+
+// The caller has no reason to say anything before it was told that the device is at work.
+TEST_F(StreamTest, ALongCallMayPingMoreOftenThanItWaitsForTheAccept) {
+  std::optional<ServerCall> open;
+  service_.raw = [&](ServerCall call) { open.emplace(std::move(call)); };
+  Serve();
+  ChannelOptions channel;
+  channel.ping_interval = seconds(1);
+  Open(channel);
+  CallOptions options;
+  options.timeout = std::chrono::minutes(1);
+  const test::Result result = Call(test::Ask("hi"), options);
+  Run();
+  world_.Advance(seconds(40));
+  test::Reply reply;
+  open->Finish(absl::OkStatus(), &reply);
+  Run();
+  ExpectOk(result, "");
 }
 
 TEST_F(StreamTest, ALongCallToADeadDeviceIsUnavailableLongBeforeTheDeadline) {

@@ -26,8 +26,8 @@ struct CallInfo {
 struct CallOptions {
   CallOptions() = default;  // Not an aggregate: docs/decisions/0006-coroutine-rules.md.
 
-  // From the call to its reply, 1 ms to 30 days. 0: the method's, else the
-  // channel's default.
+  // From the call to its reply or end, 1 ms to 30 days. 0: the method's, else the
+  // channel's default; a stream then has no deadline.
   std::chrono::milliseconds timeout{0};
 
   Metadata metadata;
@@ -49,7 +49,8 @@ struct CallOptions {
   // request.
   bool one_way = false;
 
-  // Filled before the call completes, if not null. Must live until then.
+  // Filled before the call completes, if not null; for a stream, before Finish() does. Must
+  // live until then.
   CallInfo* info = nullptr;
 };
 

@@ -51,7 +51,7 @@ struct ChannelOptions {
   // subscription behind in that session.
   std::string inbox;
 
-  // For calls whose options and method name none.
+  // For unary calls whose options and method name none. Streams then have no deadline.
   std::chrono::milliseconds default_timeout{5'000};
 
   // Calls under way at a time; more fail with kResourceExhausted.

@@ -39,8 +39,8 @@ struct ServerOptions {
   // Also takes calls for `_`, shared with the other members of the pool.
   bool join_pool = true;
 
-  // Handlers running at a time, and answers that the broker has not acknowledged
-  // yet; further calls are answered RESOURCE_EXHAUSTED with `push_back`, not executed.
+  // Handlers running at a time, requests that have not come whole, and ends of calls that
+  // have not been acknowledged yet; further calls are answered RESOURCE_EXHAUSTED with `push_back`, not executed.
   std::size_t maximum_calls = 1'000;
   std::chrono::milliseconds push_back{100};
 
@@ -52,7 +52,8 @@ struct ServerOptions {
   std::size_t reply_cache_bytes = 4 * 1024 * 1024;
 
   // What we take of each call's requests, and what may wait in all of them together, in
-  // bytes: a call that brings more than that ends with RESOURCE_EXHAUSTED.
+  // bytes: a call that brings more than that ends with RESOURCE_EXHAUSTED. While half as much
+  // is on its way to callers and unacknowledged, each call has 64 KiB on its way at most.
   StreamLimits limits;
   std::size_t maximum_waiting_bytes = 64 * 1024 * 1024;
 

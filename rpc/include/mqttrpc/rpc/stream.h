@@ -62,6 +62,7 @@ class MessageStream {
 
   // Completes with true when `message`, which lives until then, is filled; with false when
   // no more come, or the token's slot fired: then the next Read() gets what this one would have.
+  // With false, too, beside another Read() and after Finish().
   virtual void Read(google::protobuf::Message& message, mqtt::Completion<bool> done) = 0;
 
   virtual WrittenMessage Prepare(const google::protobuf::Message& message) = 0;
