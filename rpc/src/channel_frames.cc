@@ -290,7 +290,8 @@ void Channel::Impl::Settle(ChannelCall& call) {
   }
   frames.Written(Now());
   call.lost.store(frames.receiving().lost(), std::memory_order_relaxed);
-  if (!frames.instance.empty()) {
+  // Never ahead of the opening frame: nobody would know the call.
+  if (!frames.instance.empty() && call.phase == PendingCall::Phase::kSent) {
     while (const std::optional<Frame> frame = frames.TakeControl()) SendLater(call, *frame, nullptr);
   }
   pacer_.Wake(frames);

@@ -170,7 +170,9 @@ TEST_F(InterceptorThreadsTest, OfEachCallOneHookRunsAtATime) {
       int read = 0;
       while (stream.Read(kBlocking).has_value()) ++read;
       writer.join();
-      if (stream.Finish(kBlocking).ok() && read == kMessages) ++good;
+      const absl::Status status = stream.Finish(kBlocking);
+      EXPECT_TRUE(status.ok()) << status << " after " << read;
+      if (status.ok() && read == kMessages) ++good;
     });
   }
   for (std::thread& each : threads) each.join();
