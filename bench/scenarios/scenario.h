@@ -32,6 +32,8 @@ std::vector<Case> MessageCases(bool full);
 std::vector<Case> RequestCases(bool full);
 std::vector<Case> CallCases(bool full);
 std::vector<Case> InProcessCases();
+std::vector<Case> StreamCases(bool full);
+std::vector<Case> SlowReaderCases();
 std::vector<Case> ConnectionCases(bool full);
 std::vector<Case> SubscriptionCases(bool full);
 std::vector<Case> RetainedCases(bool full);
