@@ -46,8 +46,8 @@ struct Output {
 std::vector<Case> AllCases(bool full) {
   std::vector<Case> cases;
   for (const auto& some : {MessageCases(full), RequestCases(full), CallCases(full), InProcessCases(), StreamCases(full),
-                           SlowReaderCases(), ConnectionCases(full), SubscriptionCases(full), RetainedCases(full),
-                           FairnessCases(), FrozenCases(full), ShardCases()}) {
+                           SlowReaderCases(), LargeMessageCases(full), ConnectionCases(full), SubscriptionCases(full),
+                           RetainedCases(full), FairnessCases(), FrozenCases(full), ShardCases()}) {
     cases.insert(cases.end(), some.begin(), some.end());
   }
   return cases;

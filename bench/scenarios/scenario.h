@@ -34,6 +34,7 @@ std::vector<Case> CallCases(bool full);
 std::vector<Case> InProcessCases();
 std::vector<Case> StreamCases(bool full);
 std::vector<Case> SlowReaderCases();
+std::vector<Case> LargeMessageCases(bool full);
 std::vector<Case> ConnectionCases(bool full);
 std::vector<Case> SubscriptionCases(bool full);
 std::vector<Case> RetainedCases(bool full);

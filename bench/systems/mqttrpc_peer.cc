@@ -48,8 +48,13 @@ class MqttrpcPeer final : public Peer {
  private:
   struct Caller {
     Caller(asio::io_context& io, const mqttrpc::mqtt::ClientOptions& options)
-        : client(io.get_executor(), options), channel(client), stub(channel, kInstance) {
+        : client(io.get_executor(), options), channel(client, Options()), stub(channel, kInstance) {
       client.Start();
+    }
+    static mqttrpc::ChannelOptions Options() {
+      mqttrpc::ChannelOptions options;
+      options.limits.message_bytes = kLargestMessageBytes;
+      return options;
     }
     mqttrpc::mqtt::Client client;
     mqttrpc::Channel channel;

@@ -9,6 +9,9 @@
 
 namespace bench {
 
+// The largest message that callers and servers take, of either system.
+inline constexpr std::size_t kLargestMessageBytes = 32 * 1024 * 1024;
+
 // Some callers that call an echo service in another process.
 class Peer {
  public:
