@@ -112,6 +112,7 @@ CLI::App* AddStreamCaller(CLI::App& app, StreamCallerOptions& streams) {
   call->add_option("--counts", streams.counts_file)->required();
   call->add_option("--streams", streams.streams);
   call->add_option("--bytes", streams.payload_bytes);
+  call->add_option("--frames", streams.frames);
   call->add_option("--read-only", streams.read_only);
   call->add_flag("--grpc", streams.grpc);
   call->add_flag("--upload", streams.upload);
@@ -144,6 +145,8 @@ int Main(int argc, char** argv) {
   std::string broker_url;
   CLI::App* serve_mqttrpc = app.add_subcommand("serve-mqttrpc", "")->group("");
   serve_mqttrpc->add_option("--broker", broker_url)->required();
+  std::size_t frame_bytes = 0;
+  serve_mqttrpc->add_option("--frame-bytes", frame_bytes);
   const CLI::App* serve_grpc = app.add_subcommand("serve-grpc", "")->group("");
   std::string next;
   CLI::App* serve_bare_relay = app.add_subcommand("serve-bare-relay", "")->group("");
@@ -155,12 +158,13 @@ int Main(int argc, char** argv) {
   CLI::App* serve_grpc_streams = app.add_subcommand("serve-grpc-streams", "")->group("");
   serve_grpc_streams->add_option("--counts", counts_file)->required();
   StreamCallerOptions streams;
+  serve_mqttrpc_streams->add_option("--frames", streams.frames);
   const CLI::App* call_streams = AddStreamCaller(app, streams);
   CLI11_PARSE(app, argc, argv);
-  if (serve_mqttrpc->parsed()) return ServeMqttrpc(broker_url);
+  if (serve_mqttrpc->parsed()) return ServeMqttrpc(broker_url, frame_bytes);
   if (serve_grpc->parsed()) return ServeGrpc();
   if (serve_bare_relay->parsed()) return ServeBareRelay(next);
-  if (serve_mqttrpc_streams->parsed()) return ServeMqttrpcStreams(broker_url, counts_file);
+  if (serve_mqttrpc_streams->parsed()) return ServeMqttrpcStreams(broker_url, counts_file, streams.frames);
   if (serve_grpc_streams->parsed()) return ServeGrpcStreams(counts_file);
   if (call_streams->parsed()) return streams.grpc ? CallGrpcStreams(streams) : CallMqttrpcStreams(streams);
   settings.interval = std::chrono::milliseconds(milliseconds > 0 ? milliseconds : settings.full ? 2000 : 400);

@@ -19,6 +19,7 @@ namespace bench {
 namespace {
 
 constexpr char kOverMqttrpcd[] = "mqttrpc over mqttrpcd";
+constexpr char kLargeFrames[] = "mqttrpc, frames of 256 KiB";
 constexpr char kGrpcUnary[] = "gRPC unary";
 constexpr std::size_t kKibibyte = 1024;
 constexpr std::size_t kMebibyte = 1024 * kKibibyte;
@@ -60,7 +61,9 @@ Sample Run(const Shape& shape, const std::string& system, const Settings& settin
     return sample;
   }
   const Broker broker(kMqttrpcd);
-  const Program server = StartSelf({"serve-mqttrpc", "--broker", broker.url()}, "ready ");
+  if (system == kLargeFrames) options.frame_bytes = 256 * kKibibyte;
+  const Program server = StartSelf(
+      {"serve-mqttrpc", "--broker", broker.url(), "--frame-bytes", std::to_string(options.frame_bytes)}, "ready ");
   options.address = broker.url();
   const std::unique_ptr<Peer> peer = NewMqttrpcPeer(options);
   MeasureCalls(*peer, shape, {{"caller", getpid()}, {"broker", broker.pid()}, {"server", server.pid()}}, settings,
@@ -72,7 +75,7 @@ Case Of(const Shape& shape, const std::string& size) {
   Case result;
   result.table = "Large messages";
   result.name = size + ", window " + std::to_string(shape.window);
-  result.systems = {kOverMqttrpcd, kGrpcUnary};
+  result.systems = {kOverMqttrpcd, kGrpcUnary, kLargeFrames};
   result.run = [shape](const std::string& system, const Settings& settings) { return Run(shape, system, settings); };
   return result;
 }

@@ -7,13 +7,14 @@
 namespace bench {
 
 StreamWorld::StreamWorld(const std::string& system, const StreamShape& shape)
-    : shape_(shape), grpc_(system == kStreamsOverGrpc) {
+    : shape_(shape), grpc_(system == kStreamsOverGrpc), frames_(system == kStreamsOfManyFrames ? "1024" : "0") {
   if (grpc_) {
     server_.emplace(StartSelf({"serve-grpc-streams", "--counts", counts_.file()}, "ready "));
   } else {
     broker_.emplace(kMqttrpcd);
-    server_.emplace(
-        StartSelf({"serve-mqttrpc-streams", "--broker", broker_->url(), "--counts", counts_.file()}, "ready "));
+    server_.emplace(StartSelf(
+        {"serve-mqttrpc-streams", "--broker", broker_->url(), "--counts", counts_.file(), "--frames", frames_},
+        "ready "));
   }
 }
 
@@ -27,6 +28,8 @@ void StreamWorld::OpenStreams() {
                                       std::to_string(shape_.streams),
                                       "--bytes",
                                       std::to_string(shape_.payload_bytes),
+                                      "--frames",
+                                      frames_,
                                       "--read-only",
                                       std::to_string(shape_.read_only)};
   if (grpc_) command.emplace_back("--grpc");

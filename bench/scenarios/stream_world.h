@@ -15,6 +15,7 @@
 namespace bench {
 
 inline constexpr char kStreamsOverMqttrpcd[] = "mqttrpc over mqttrpcd";
+inline constexpr char kStreamsOfManyFrames[] = "mqttrpc, 1024 frames";
 inline constexpr char kStreamsOverGrpc[] = "gRPC streaming";
 
 struct StreamShape {
@@ -42,6 +43,7 @@ class StreamWorld {
  private:
   const StreamShape shape_;
   const bool grpc_;
+  const std::string frames_;  // "0": the default.
   SharedStreamCounts counts_;
   std::optional<Broker> broker_;
   std::optional<Program> server_;

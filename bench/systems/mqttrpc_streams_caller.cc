@@ -68,7 +68,9 @@ int CallMqttrpcStreams(const StreamCallerOptions& options) {
   client_options.client_id = "streams-caller";
   mqttrpc::mqtt::Client client(io.get_executor(), client_options);
   client.Start();
-  mqttrpc::Channel channel(client);
+  mqttrpc::ChannelOptions channel_options;
+  if (options.frames > 0) channel_options.limits.frames = options.frames;
+  mqttrpc::Channel channel(client, channel_options);
   const v1::StreamsStub stub(channel, "streams");
   Held held;
   for (std::size_t i = 0; i < options.streams; ++i) {

@@ -42,7 +42,7 @@ class StreamsDevice final : public v1::StreamsService {
 
 }  // namespace
 
-int ServeMqttrpcStreams(const std::string& broker_url, const std::string& counts_file) {
+int ServeMqttrpcStreams(const std::string& broker_url, const std::string& counts_file, std::size_t frames) {
   const SharedStreamCounts counts(counts_file);
   asio::io_context io(1);
   mqttrpc::mqtt::ClientOptions options;
@@ -51,7 +51,9 @@ int ServeMqttrpcStreams(const std::string& broker_url, const std::string& counts
   mqttrpc::mqtt::Client client(io.get_executor(), options);
   client.Start();
   StreamsDevice device(*counts);
-  mqttrpc::Server server(client);
+  mqttrpc::ServerOptions server_options;
+  if (frames > 0) server_options.limits.frames = frames;
+  mqttrpc::Server server(client, server_options);
   server.Add(device);
   server.Start([](absl::Status status) {
     if (status.ok()) {
