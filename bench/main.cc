@@ -15,6 +15,7 @@
 #include "scenarios/runner.h"
 #include "scenarios/scenario.h"
 #include "systems/peer.h"
+#include "systems/stream_programs.h"
 #include "systems/versions.h"
 
 namespace bench {
@@ -44,9 +45,9 @@ struct Output {
 
 std::vector<Case> AllCases(bool full) {
   std::vector<Case> cases;
-  for (const auto& some :
-       {MessageCases(full), RequestCases(full), CallCases(full), InProcessCases(), ConnectionCases(full),
-        SubscriptionCases(full), RetainedCases(full), FairnessCases(), FrozenCases(full), ShardCases()}) {
+  for (const auto& some : {MessageCases(full), RequestCases(full), CallCases(full), InProcessCases(), StreamCases(full),
+                           SlowReaderCases(), LargeMessageCases(full), ConnectionCases(full), SubscriptionCases(full),
+                           RetainedCases(full), FairnessCases(), FrozenCases(full), ShardCases()}) {
     cases.insert(cases.end(), some.begin(), some.end());
   }
   return cases;
@@ -105,6 +106,19 @@ std::string CheckPattern(const std::string& pattern) {
   }
 }
 
+CLI::App* AddStreamCaller(CLI::App& app, StreamCallerOptions& streams) {
+  CLI::App* call = app.add_subcommand("call-streams", "")->group("");
+  call->add_option("--address", streams.address)->required();
+  call->add_option("--counts", streams.counts_file)->required();
+  call->add_option("--streams", streams.streams);
+  call->add_option("--bytes", streams.payload_bytes);
+  call->add_option("--frames", streams.frames);
+  call->add_option("--read-only", streams.read_only);
+  call->add_flag("--grpc", streams.grpc);
+  call->add_flag("--upload", streams.upload);
+  return call;
+}
+
 int Main(int argc, char** argv) {
   Settings settings;
   Output output;
@@ -131,14 +145,28 @@ int Main(int argc, char** argv) {
   std::string broker_url;
   CLI::App* serve_mqttrpc = app.add_subcommand("serve-mqttrpc", "")->group("");
   serve_mqttrpc->add_option("--broker", broker_url)->required();
+  std::size_t frame_bytes = 0;
+  serve_mqttrpc->add_option("--frame-bytes", frame_bytes);
   const CLI::App* serve_grpc = app.add_subcommand("serve-grpc", "")->group("");
   std::string next;
   CLI::App* serve_bare_relay = app.add_subcommand("serve-bare-relay", "")->group("");
   serve_bare_relay->add_option("--next", next);
+  std::string counts_file;
+  CLI::App* serve_mqttrpc_streams = app.add_subcommand("serve-mqttrpc-streams", "")->group("");
+  serve_mqttrpc_streams->add_option("--broker", broker_url)->required();
+  serve_mqttrpc_streams->add_option("--counts", counts_file)->required();
+  CLI::App* serve_grpc_streams = app.add_subcommand("serve-grpc-streams", "")->group("");
+  serve_grpc_streams->add_option("--counts", counts_file)->required();
+  StreamCallerOptions streams;
+  serve_mqttrpc_streams->add_option("--frames", streams.frames);
+  const CLI::App* call_streams = AddStreamCaller(app, streams);
   CLI11_PARSE(app, argc, argv);
-  if (serve_mqttrpc->parsed()) return ServeMqttrpc(broker_url);
+  if (serve_mqttrpc->parsed()) return ServeMqttrpc(broker_url, frame_bytes);
   if (serve_grpc->parsed()) return ServeGrpc();
   if (serve_bare_relay->parsed()) return ServeBareRelay(next);
+  if (serve_mqttrpc_streams->parsed()) return ServeMqttrpcStreams(broker_url, counts_file, streams.frames);
+  if (serve_grpc_streams->parsed()) return ServeGrpcStreams(counts_file);
+  if (call_streams->parsed()) return streams.grpc ? CallGrpcStreams(streams) : CallMqttrpcStreams(streams);
   settings.interval = std::chrono::milliseconds(milliseconds > 0 ? milliseconds : settings.full ? 2000 : 400);
   if (output.list) {
     for (const Case& one : AllCases(settings.full)) std::printf("%s: %s\n", one.table.c_str(), one.name.c_str());

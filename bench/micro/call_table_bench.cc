@@ -21,6 +21,9 @@ class Shell final : public mqttrpc::CallShell {
   void AbandonSending(PendingCall&) override {}
   void SendCancel(PendingCall&) override {}
   void Complete(PendingCall&, absl::Status) override { ++completed; }
+  mqttrpc::mqtt::TimePoint Now() const override { return now; }
+  double Chance() override { return 0.5; }
+  mqttrpc::mqtt::TimePoint now{};
   std::int64_t completed = 0;
 };
 
@@ -31,7 +34,6 @@ void BeginToAnswer(benchmark::State& state) {
   mqttrpc::CallTable table(shell, "mqtt://127.0.0.1", waiting + 1);
   table.Connected(true, 65'535);
   table.InboxSettled(absl::OkStatus());
-  mqttrpc::mqtt::TimePoint now{};
   std::uint64_t number = 0;
   const auto begin = [&] {
     auto call = std::make_shared<PendingCall>();
@@ -42,8 +44,8 @@ void BeginToAnswer(benchmark::State& state) {
     call->method = &kMethods[0];
     call->target = "lamp-42";
     call->timeout = std::chrono::seconds(5);
-    now += std::chrono::microseconds(1);
-    table.Begin(call, now);
+    shell.now += std::chrono::microseconds(1);
+    table.Begin(call, shell.now);
     table.SendingEnded(*call, call->attempt, mqttrpc::mqtt::ReasonCode::kSuccess);
     return call;
   };

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <string_view>
 #include <system_error>
 
 #include <linux/perf_event.h>
@@ -51,6 +52,16 @@ std::string TryToCount() {
   return "";
 }
 
+// A size in /proc/PID/status.
+double StatusBytes(pid_t process, std::string_view field) {
+  std::ifstream status(FolderOf(process) + "/status");
+  for (std::string word; status >> word;) {
+    double kilobytes = 0;
+    if (word == field && status >> kilobytes) return kilobytes * 1024;
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
 }  // namespace
 
 std::chrono::nanoseconds CpuTimeOf(pid_t process) {
@@ -72,6 +83,10 @@ double MemoryOf(pid_t process) {
   if (statm >> total >> resident) return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
   return std::numeric_limits<double>::quiet_NaN();
 }
+
+double PeakMemoryOf(pid_t process) { return StatusBytes(process, "VmHWM:"); }
+
+double AllocatedMemoryOf(pid_t process) { return StatusBytes(process, "RssAnon:"); }
 
 SystemCallCounter::SystemCallCounter(pid_t process) {
   if (!WhyNot().empty()) return;

@@ -17,6 +17,13 @@ std::chrono::nanoseconds CpuTimeOf(pid_t process);
 // or, where the system does not tell, whole (Rss).
 double MemoryOf(pid_t process);
 
+// The most it had resident at a time since it began, in bytes (VmHWM), shared pages whole. NaN if
+// the system does not tell.
+double PeakMemoryOf(pid_t process);
+
+// What it has resident now of what it allocated (RssAnon), in bytes: no code, whoever shares it.
+double AllocatedMemoryOf(pid_t process);
+
 // Counts the system calls of a process's threads, while it exists.
 //
 // The kernel's tracepoint for it slows the system calls of every process, so let no

@@ -20,7 +20,7 @@ std::vector<nanoseconds> CpuTimes(const std::vector<MeasuredProcess>& processes)
 }
 
 void MeasureTimes(const MeasuredLoad& load, nanoseconds interval, Sample& sample) {
-  load.take_latencies();
+  if (load.take_latencies) load.take_latencies();
   const std::vector<nanoseconds> before = CpuTimes(load.processes);
   const std::uint64_t count_before = load.count();
   const Clock::time_point start = Clock::now();
@@ -31,7 +31,7 @@ void MeasureTimes(const MeasuredLoad& load, nanoseconds interval, Sample& sample
   if (count == 0) throw Void("nothing arrived while it was measured");
 
   sample.Add(load.unit + "s/s", count / taken.count());
-  load.take_latencies().Report(sample);
+  if (load.take_latencies) load.take_latencies().Report(sample);
   double sum = 0;
   for (std::size_t i = 0; i < before.size(); ++i) {
     const double each = static_cast<double>((after[i] - before[i]).count()) / 1000 / count;

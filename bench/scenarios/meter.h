@@ -23,7 +23,7 @@ struct MeasuredLoad {
   std::string unit;                      // What is counted: "message".
   std::function<std::uint64_t()> count;  // How many there were so far.
   std::function<void(std::chrono::nanoseconds)> run_for;
-  std::function<Latencies()> take_latencies;  // Those since it was last asked.
+  std::function<Latencies()> take_latencies;  // Those since it was last asked. Empty: none are taken.
   std::vector<MeasuredProcess> processes;
   bool sums = false;  // Whether what all processes take together is of interest.
 };

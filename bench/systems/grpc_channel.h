@@ -8,7 +8,8 @@
 
 namespace bench {
 
-// A channel with a connection of its own, as gRPC sets it up without tuning.
+// A channel with a connection of its own, as gRPC sets it up without tuning, but for the largest
+// message that it takes.
 std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address);
 
 // To be called before the first channel is made. gRPC 1.51 reads freed memory when the

@@ -63,6 +63,7 @@ int ServeGrpc() {
   EchoStreamServer streaming;
   int port = 0;
   grpc::ServerBuilder builder;
+  builder.SetMaxReceiveMessageSize(kLargestMessageBytes);
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(&unary);
   builder.RegisterService(&streaming);

@@ -29,7 +29,8 @@ class MqttrpcPeer final : public Peer {
   explicit MqttrpcPeer(const PeerOptions& options) {
     request_.set_data(std::string(options.payload_bytes, 'x'));
     for (std::size_t i = 0; i < options.callers; ++i) {
-      callers_.push_back(std::make_unique<Caller>(io_, ClientOf(options.address, "bench-caller-" + std::to_string(i))));
+      callers_.push_back(std::make_unique<Caller>(io_, ClientOf(options.address, "bench-caller-" + std::to_string(i)),
+                                                  options.frame_bytes));
     }
     thread_ = std::thread([this] { io_.run(); });
   }
@@ -47,9 +48,15 @@ class MqttrpcPeer final : public Peer {
 
  private:
   struct Caller {
-    Caller(asio::io_context& io, const mqttrpc::mqtt::ClientOptions& options)
-        : client(io.get_executor(), options), channel(client), stub(channel, kInstance) {
+    Caller(asio::io_context& io, const mqttrpc::mqtt::ClientOptions& options, std::size_t frame_bytes)
+        : client(io.get_executor(), options), channel(client, Options(frame_bytes)), stub(channel, kInstance) {
       client.Start();
+    }
+    static mqttrpc::ChannelOptions Options(std::size_t frame_bytes) {
+      mqttrpc::ChannelOptions options;
+      options.limits.message_bytes = kLargestMessageBytes;
+      if (frame_bytes > 0) options.limits.frame_bytes = frame_bytes;
+      return options;
     }
     mqttrpc::mqtt::Client client;
     mqttrpc::Channel channel;
@@ -67,12 +74,14 @@ class MqttrpcPeer final : public Peer {
 
 std::unique_ptr<Peer> NewMqttrpcPeer(const PeerOptions& options) { return std::make_unique<MqttrpcPeer>(options); }
 
-int ServeMqttrpc(const std::string& broker_url) {
+int ServeMqttrpc(const std::string& broker_url, std::size_t frame_bytes) {
   asio::io_context io(1);
   mqttrpc::mqtt::Client client(io.get_executor(), ClientOf(broker_url, kInstance));
   client.Start();
   EchoDevice echo;
-  mqttrpc::Server server(client, EchoServerOptions());
+  mqttrpc::ServerOptions options = EchoServerOptions();
+  if (frame_bytes > 0) options.limits.frame_bytes = frame_bytes;
+  mqttrpc::Server server(client, options);
   server.Add(echo);
   server.Start([](absl::Status status) {
     if (status.ok()) {

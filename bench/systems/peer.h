@@ -9,6 +9,9 @@
 
 namespace bench {
 
+// The largest message that callers and servers take, of either system.
+inline constexpr std::size_t kLargestMessageBytes = 32 * 1024 * 1024;
+
 // Some callers that call an echo service in another process.
 class Peer {
  public:
@@ -26,6 +29,7 @@ struct PeerOptions {
   std::string address;      // A broker's URL, or a gRPC server's HOST:PORT.
   std::size_t callers = 1;  // Each has a connection of its own.
   std::size_t payload_bytes = 64;
+  std::size_t frame_bytes = 0;  // StreamLimits::frame_bytes, of ours only; 0: the default.
 };
 
 // Calls over an MQTT broker; all its clients run on one thread of its own.
@@ -50,7 +54,8 @@ std::unique_ptr<Peer> NewInProcessPeer(std::size_t payload_bytes);
 std::unique_ptr<Peer> NewGrpcInProcessPeer(std::size_t payload_bytes);
 
 // Serve until the process is killed; print a line `ready ADDRESS` when calls may come.
-int ServeMqttrpc(const std::string& broker_url);
+// `frame_bytes`: as above.
+int ServeMqttrpc(const std::string& broker_url, std::size_t frame_bytes);
 int ServeGrpc();
 // For one connection, with the port for an address. Carries its bytes to the port `next` and
 // back, or echoes them if that is empty.
