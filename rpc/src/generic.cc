@@ -157,7 +157,9 @@ GenericMessage GenericServerCall::NewReply() const { return service_->New(*metho
 GenericMessage GenericServerCall::NewRequest() const { return service_->New(*method_.input_type()); }
 
 WrittenMessage GenericServerCall::Prepare(const gpb::Message& reply) const {
-  return PrepareAs(*stream_, reply, CheckType(reply, *method_.output_type(), "reply", method_));
+  absl::Status type = CheckType(reply, *method_.output_type(), "reply", method_);
+  if (!type.ok()) type = absl::InternalError(type.message());  // Not the caller's fault.
+  return PrepareAs(*stream_, reply, std::move(type));
 }
 
 void GenericServerCall::FinishHere(const absl::Status& status) {
