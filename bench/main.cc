@@ -31,7 +31,7 @@ constexpr char kDescription[] =
 
 constexpr char kExamples[] =
     "\nExamples:\n"
-    "  mqttrpc-bench                                     the quick set, two to three minutes\n"
+    "  mqttrpc-bench                                     the quick set, four minutes\n"
     "  mqttrpc-bench --full --rounds 5 --markdown a.md   everything; takes half an hour\n"
     "  mqttrpc-bench --only 'fan-out|QoS 2'              cases whose \"table: case\" matches\n"
     "  mqttrpc-bench --list                              the names of all cases\n";
