@@ -197,7 +197,9 @@ absl::Status CallFlow::TimeIs(mqtt::TimePoint now) {
   return absl::OkStatus();
 }
 
-mqtt::TimePoint CallFlow::WakeAt() const { return std::min({dead_at_, ping_at_, accept_at_, gap_at_, rewind_at_, announce_at_}); }
+mqtt::TimePoint CallFlow::WakeAt() const {
+  return std::min({dead_at_, ping_at_, accept_at_, gap_at_, rewind_at_, announce_at_});
+}
 
 std::optional<Frame> CallFlow::TakeControl() {
   if (!connected_) return std::nullopt;

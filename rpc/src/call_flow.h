@@ -99,8 +99,8 @@ class CallFlow : public mqtt::DeadlineQueue::Entry, public ListNode {
   mqtt::TimePoint dead_at_;
   mqtt::TimePoint ping_at_ = mqtt::kNever;
   mqtt::TimePoint accept_at_ = mqtt::kNever;
-  mqtt::TimePoint gap_at_ = mqtt::kNever;       // Ask again then for what is missing.
-  mqtt::TimePoint rewind_allowed_at_{};         // Sending again is dear: not at each demand.
+  mqtt::TimePoint gap_at_ = mqtt::kNever;  // Ask again then for what is missing.
+  mqtt::TimePoint rewind_allowed_at_{};    // Sending again is dear: not at each demand.
   mqtt::TimePoint rewind_at_ = mqtt::kNever;
   mqtt::TimePoint announce_at_ = mqtt::kNever;  // Say then how much was sent.
 

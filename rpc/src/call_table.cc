@@ -221,8 +221,8 @@ void CallTable::GiveUp(PendingCall& call, const absl::Status& why) {
 }
 
 void CallTable::Accepted(PendingCall& call) {
-  const bool another_comes = call.phase == PendingCall::Phase::kBackingOff ||
-                             (call.phase == PendingCall::Phase::kWaiting && call.attempt > 0);
+  const bool another_comes =
+      call.phase == PendingCall::Phase::kBackingOff || (call.phase == PendingCall::Phase::kWaiting && call.attempt > 0);
   if (call.retry != nullptr) retries_.Cancel(*call.retry);
   if (!another_comes) return;
   LinkedList<PendingCall>::Remove(call);

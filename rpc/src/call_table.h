@@ -53,7 +53,7 @@ struct PendingCall : ListNode, mqtt::DeadlineQueue::Entry, std::enable_shared_fr
   CallOptions options;
   std::chrono::milliseconds timeout{0};
   std::unique_ptr<RetryState> retry;  // Null: one attempt.
-  std::string later_topic;  // Where the responder wants a cancellation, if it said.
+  std::string later_topic;            // Where the responder wants a cancellation, if it said.
 
   // The table's.
   enum class Phase { kNew, kWaiting, kSent, kBackingOff, kDone };

@@ -25,8 +25,7 @@ bool CallTable::TryAgain(PendingCall& call, const absl::Status& status) {
   const bool bears_it = outcome == Outcome::kNotExecuted || call.repeatable();
   const auto asked_for = RetryAfter(status);
   if (!bears_it || call.accepted() || (asked_for.has_value() && asked_for->count() < 0)) return false;
-  const bool waits_for_ready =
-      retry.waits_for_ready && absl::IsUnavailable(status) && outcome == Outcome::kNotExecuted;
+  const bool waits_for_ready = retry.waits_for_ready && absl::IsUnavailable(status) && outcome == Outcome::kNotExecuted;
   if (!retry.Lists(status.code()) && !waits_for_ready) return false;
   tokens_.Failed();
   retry.last_failure = status;

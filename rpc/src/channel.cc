@@ -195,7 +195,8 @@ void Channel::Impl::CancelCall(ChannelCall& call) {
 void Channel::Impl::SetRetry(ChannelCall& call) {
   const RetryPolicy* policy = call.options.retry.has_value() ? &*call.options.retry : &options_.retry;
   if (!options_.method_retry.empty() && !call.options.retry.has_value()) {
-    const auto found = options_.method_retry.find(absl::StrCat(ToAbsl(call.service->name), "/", ToAbsl(call.method->name)));
+    const auto found =
+        options_.method_retry.find(absl::StrCat(ToAbsl(call.service->name), "/", ToAbsl(call.method->name)));
     if (found != options_.method_retry.end()) policy = &found->second;
   }
   if (policy->maximum_attempts <= 1 && !call.options.wait_for_ready) return;

@@ -22,7 +22,10 @@ namespace {
 // An opening frame is sent before anyone has said how much the responder takes.
 constexpr std::size_t kFirstFragmentPacket = 16 * 1024;
 
+// Not taken by the broker, however often it is sent: too large, or not allowed. A broker whose
+// queue for the other side is full (0x97) is asked again when that side misses the frame.
 bool IsOfUs(const absl::Status& status) {
+  if (mqtt::ReasonCodeOf(status) == ReasonCode::kQuotaExceeded) return false;
   return status.code() != absl::StatusCode::kCancelled && status.code() != absl::StatusCode::kUnavailable &&
          status.code() != absl::StatusCode::kDeadlineExceeded;
 }

@@ -318,7 +318,9 @@ void Dispatcher::FrameSent(ServerCall::State& call, std::size_t bytes, const abs
                            mqtt::TimePoint now) {
   pacer_.Sent(bytes);
   if (call.frames != nullptr && !call.frames->writes.empty()) Settle(call, now);
-  // Not taken by the broker, whatever we do: too large, or not allowed.
+  // Not taken by the broker, however often it is sent: too large, or not allowed. A broker whose
+  // queue for the caller is full (0x97) is asked again when the caller misses the frame.
+  if (mqtt::ReasonCodeOf(status) == mqtt::ReasonCode::kQuotaExceeded) return;
   const bool hopeless = absl::IsResourceExhausted(status) || absl::IsPermissionDenied(status) ||
                         absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
   if (hopeless && call.frames != nullptr) Break(call, status, now);
@@ -435,8 +437,8 @@ bool Dispatcher::EndInFrames(ServerCall::State& call, Answer& answer, mqtt::Time
   const std::size_t limit = MaximumPacketTo(call);
   if (end_size + kLeastFragment > limit) {
     answer = AnswerFor(absl::ResourceExhaustedError(absl::StrCat("the call's end is ", end_size, " bytes, most of it ",
-                                                                 answer.status.code == 0 ? "metadata" : "details",
-                                                                 "; ", limit, " go in one packet")),
+                                                                 answer.status.code == 0 ? "metadata" : "details", "; ",
+                                                                 limit, " go in one packet")),
                        call.content_type());
     if (!streams) return false;
   }

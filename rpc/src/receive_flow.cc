@@ -206,6 +206,11 @@ absl::StatusOr<bool> ReceiveFlow::Assemble(Stored stored) {
   if (assembled_.size() + stored.payload.size() > assembled_length_) {
     return absl::InternalError(absl::StrCat("fragments of over ", assembled_length_, " bytes, their rpc-len"));
   }
+  // As far as it came, and some more: the length is only the peer's word.
+  const std::uint64_t wanted = std::max<std::uint64_t>(4 * assembled_.size(), 64 * 1024);
+  if (assembled_.size() + stored.payload.size() > assembled_.capacity()) {
+    assembled_.reserve(static_cast<std::size_t>(std::min(assembled_length_, wanted + stored.payload.size())));
+  }
   assembled_checksum_ = Crc32c(stored.payload, assembled_checksum_);
   assembled_.append(stored.payload);
   bytes_ += stored.payload.size();

@@ -27,9 +27,9 @@ absl::Status CheckRetryPolicy(const RetryPolicy& policy) {
   }
   if (policy.initial_backoff < milliseconds(1) || policy.maximum_backoff < policy.initial_backoff ||
       policy.maximum_backoff > kLongest) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("back-off is ", policy.initial_backoff.count(), " to ", policy.maximum_backoff.count(),
-                     " ms; 1 ms to 1 day are allowed, in this order"));
+    return absl::InvalidArgumentError(absl::StrCat("back-off is ", policy.initial_backoff.count(), " to ",
+                                                   policy.maximum_backoff.count(),
+                                                   " ms; 1 ms to 1 day are allowed, in this order"));
   }
   if (policy.hedging_delay < milliseconds(0) || policy.hedging_delay > kLongest) {
     return absl::InvalidArgumentError(

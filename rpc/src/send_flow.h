@@ -48,7 +48,7 @@ class SendFlow {
   bool blocked() const { return !queue_.empty(); }  // Wants a higher limit.
   bool ended() const { return ended_; }             // The end has been cut.
   bool acknowledged() const { return acknowledged_ == next_ && queue_.empty(); }
-  std::size_t bytes() const { return bytes_; }  // Of messages kept here.
+  std::size_t bytes() const { return bytes_; }            // Of messages kept here.
   std::size_t kept_bytes() const { return kept_bytes_; }  // Of those, in frames that are not acknowledged.
   // No frame is cut while so many are; one always may be.
   void set_most_kept_bytes(std::size_t bytes) { most_kept_bytes_ = bytes; }

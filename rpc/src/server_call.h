@@ -118,10 +118,10 @@ class ServerCall::State final : public ServerContext,
   Service* handler = nullptr;            // Whose method `method_index` it is.
   std::size_t method_index = 0;
   std::optional<std::size_t> caller_packet;  // What the caller takes in one packet, if it takes fragments.
-  bool confirms_end = true;  // The caller says when it has got all of a stream.
+  bool confirms_end = true;                  // The caller says when it has got all of a stream.
   std::atomic<std::uint64_t> lost = 0;
   std::atomic<std::uint64_t> reads = 0;  // Begun so far.
-  bool answered = false;  // Or nobody waits any more: what the handler says is dropped.
+  bool answered = false;                 // Or nobody waits any more: what the handler says is dropped.
 
  private:
   class HandlerStream;

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include <absl/strings/str_cat.h>
+#include <gtest/gtest.h>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <gtest/gtest.h>
 
 #include "mqttrpc/rpc/channel.h"
 #include "mqttrpc/rpc/server.h"
@@ -86,8 +86,8 @@ class SoakTest : public ::testing::Test {
       }
       ++(status.ok() ? good_ : bad_);
       // All that a cut may do to a call; nothing else happens to one.
-      const bool explained = status.ok() || absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
-                             absl::IsCancelled(status);
+      const bool explained =
+          status.ok() || absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status);
       EXPECT_TRUE(explained) << status;
     }
     --working_;

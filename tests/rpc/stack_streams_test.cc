@@ -214,7 +214,10 @@ TEST_F(StreamTest, AStreamThatCannotBeginSaysWhyAndMayBeDropped) {
   ServeAndOpenStub();
   CallOptions options;
   options.timeout = seconds(-1);
-  { auto dropped = stub_->Mirror(options); Run(); }
+  {
+    auto dropped = stub_->Mirror(options);
+    Run();
+  }
   auto stream = stub_->Mirror(options);
   stream.Cancel();
   EXPECT_EQ(world_.Run(stream.Finish()).code(), absl::StatusCode::kInvalidArgument);

@@ -36,7 +36,7 @@ using streams::Total;
 struct Outcomes {
   std::string name;
   std::optional<absl::Status> status;
-  std::string complaint;   // About what was read.
+  std::string complaint;  // About what was read.
   std::int64_t read = 0;
 };
 
@@ -209,12 +209,14 @@ class Explorer {
     CallOptions options = Options();
     options.timeout = std::chrono::minutes(5);
     const absl::StatusOr<Item> reply = co_await stub_->Echo(item, options);
-    if (reply.ok() && (reply->number() != 7 || reply->data() != item.data())) outcomes->complaint = "the reply is wrong";
+    if (reply.ok() && (reply->number() != 7 || reply->data() != item.data()))
+      outcomes->complaint = "the reply is wrong";
     outcomes->status = reply.status();
   }
 
   static void Check(Outcomes& outcomes, const Item& item, std::size_t bytes) {
-    if (outcomes.complaint.empty() && (item.number() != outcomes.read || item.data().size() != bytes || !IsWhole(item))) {
+    if (outcomes.complaint.empty() &&
+        (item.number() != outcomes.read || item.data().size() != bytes || !IsWhole(item))) {
       outcomes.complaint = absl::StrCat("item ", item.number(), " came as number ", outcomes.read);
     }
     ++outcomes.read;
@@ -256,9 +258,7 @@ class Explorer {
         world_.StartBroker();
         ++result_.restarts;
         return;
-      case 5:
-        world_.faults().To(whom).Nth(1 + Below(20), PacketKind::kPublish).CutBefore();
-        break;
+      case 5: world_.faults().To(whom).Nth(1 + Below(20), PacketKind::kPublish).CutBefore(); break;
       default: return;
     }
     ++result_.cuts;

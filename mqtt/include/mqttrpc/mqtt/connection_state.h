@@ -35,12 +35,12 @@ struct ConnectionState {
   // after Disconnect().
   absl::Status why;
 
-  TimePoint next_try{};          // For kWaiting, on the client's clock.
+  TimePoint next_try{};  // For kWaiting, on the client's clock.
   // For kConnected: the broker still had our session, for sure. False also where an earlier
   // CONNECT was never answered: the session that it has may have begun there.
   bool session_present = false;
-  std::string client_id;         // As in use: ours, or the broker's choice.
-  std::string broker;            // The URL that is or was dialled.
+  std::string client_id;  // As in use: ours, or the broker's choice.
+  std::string broker;     // The URL that is or was dialled.
 
   // For kConnected: how long the broker keeps the session, ours or its choice (MQTT 3.2.2.3.2).
   std::chrono::seconds session_expiry{0};
