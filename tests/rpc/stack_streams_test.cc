@@ -20,6 +20,13 @@ using testing::Le;
 
 class StreamTest : public test::StackTest {
  protected:
+  // The service goes before the base; its handlers end before.
+  ~StreamTest() override {
+    channel_.reset();
+    server_.reset();
+    world_.RunUntilQuiet();
+  }
+
   void ServeStreams(ServerOptions options = ServerOptions()) {
     server_ = std::make_unique<Server>(*device_, options);
     server_->Add(streams_);
