@@ -201,6 +201,11 @@ mqtt::TimePoint CallFlow::WakeAt() const {
   return std::min({dead_at_, ping_at_, accept_at_, gap_at_, rewind_at_, announce_at_});
 }
 
+void CallFlow::ScheduleIn(mqtt::DeadlineQueue& queue) {
+  const mqtt::TimePoint wake_at = WakeAt();
+  if (wake_at != mqtt::kNever && (!scheduled() || wake_at < deadline())) queue.Schedule(*this, wake_at);
+}
+
 std::optional<Frame> CallFlow::TakeControl() {
   if (!connected_) return std::nullopt;
   if (std::exchange(owes_accept_, false)) return Frame(Frame::Kind::kAccept, receiving_.Grant());

@@ -71,6 +71,9 @@ class CallFlow : public mqtt::DeadlineQueue::Entry, public ListNode {
   // Whatever is due. Not OK: the other side is gone, kUnavailable.
   absl::Status TimeIs(mqtt::TimePoint now);
   mqtt::TimePoint WakeAt() const;
+  // Has itself woken in time. Being woken too early costs nothing but a look; moving the
+  // entry at each frame would.
+  void ScheduleIn(mqtt::DeadlineQueue& queue);
 
   // While this is set, a side that hears nothing for so long is gone, however seldom the caller pings.
   void LimitSilence(std::optional<mqtt::Duration> limit, mqtt::TimePoint now);

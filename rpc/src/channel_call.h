@@ -2,8 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
-#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +16,7 @@
 #include "call_table.h"
 #include "client_chain.h"
 #include "mqttrpc/mqtt/completion.h"
+#include "stream_waiters.h"
 
 namespace mqttrpc {
 
@@ -32,12 +31,7 @@ struct ClientFrames final : CallFlow {
   std::string instance;            // That answers; empty until it is known.
   std::size_t maximum_packet = 0;  // That it takes; 0: unknown.
 
-  // What its reader and writer wait for.
-  google::protobuf::Message* read_into = nullptr;
-  mqtt::Completion<bool> read_done;
-  std::uint64_t read_number = 0;
-  std::deque<mqtt::Completion<bool>> writes;  // Of messages that are not cut to the end.
-  std::uint64_t writes_told = 0;              // So many of them have been told.
+  StreamWaiters waiters;
 
   std::optional<absl::Status> remote_end;  // What the responder ended with.
 };
@@ -68,12 +62,12 @@ struct ChannelCall final : PendingCall {
 
   std::unique_ptr<ClientFrames> frames;  // Null: so far all is plain.
 
-  // One for each sending, since an abandoned one may end after the next began.
-  // Nearly always there is one only.
+  // One for each sending, since an abandoned one may end after the next began: each keeps
+  // its own. Nearly always there is one only.
   asio::cancellation_signal first_abandon;
-  std::list<asio::cancellation_signal> later_abandons;
+  std::shared_ptr<asio::cancellation_signal> later_abandon;
 
-  asio::cancellation_signal& last_abandon() { return later_abandons.empty() ? first_abandon : later_abandons.back(); }
+  asio::cancellation_signal& last_abandon() { return later_abandon == nullptr ? first_abandon : *later_abandon; }
   bool streams() const { return method->kind != MethodKind::kUnary; }
 };
 

@@ -10,6 +10,7 @@
 #include "names.h"
 #include "packet_size.h"
 #include "payload.h"
+#include "refused.h"
 
 namespace mqttrpc {
 
@@ -21,14 +22,6 @@ namespace {
 
 // An opening frame is sent before anyone has said how much the responder takes.
 constexpr std::size_t kFirstFragmentPacket = 16 * 1024;
-
-// Not taken by the broker, however often it is sent: too large, or not allowed. A broker whose
-// queue for the other side is full (0x97) is asked again when that side misses the frame.
-bool IsOfUs(const absl::Status& status) {
-  if (mqtt::ReasonCodeOf(status) == ReasonCode::kQuotaExceeded) return false;
-  return status.code() != absl::StatusCode::kCancelled && status.code() != absl::StatusCode::kUnavailable &&
-         status.code() != absl::StatusCode::kDeadlineExceeded;
-}
 
 }  // namespace
 
@@ -89,7 +82,7 @@ std::string Channel::Impl::OpenFrames(ChannelCall& call, RequestOut& head) {
   }
   // The responder counts from the request's arrival; it is given the way there and back.
   frames.Opened(Now(), options_.accept_timeout + kAcceptGrace);
-  ScheduleFlow(frames);
+  frames.ScheduleIn(flows_);
   return payload;
 }
 
@@ -155,7 +148,7 @@ absl::Status Channel::Impl::TakeFrame(ChannelCall& call, ResponseIn& response, s
   switch (frame.kind) {
     case Frame::Kind::kMessage:
       if (first) TakeInfo(call, response);
-      if (frames.read_into != nullptr) {
+      if (frames.waiters.reading()) {
         if (const auto whole = receiving.PassThrough(response.fragment)) return ReadDone(call, *whole);
       }
       if (absl::Status status = frames.Message(response.fragment, Now()); !status.ok()) return status;
@@ -194,7 +187,7 @@ absl::Status Channel::Impl::Deliver(ChannelCall& call) {
     }
     return absl::OkStatus();
   }
-  if (frames.read_into == nullptr) {
+  if (!frames.waiters.reading()) {
     frames.Taken();  // What is thrown away makes room too.
     return absl::OkStatus();
   }
@@ -202,17 +195,17 @@ absl::Status Channel::Impl::Deliver(ChannelCall& call) {
   if (!message.ok()) return message.status();
   call.lost.store(frames.receiving().lost(), std::memory_order_relaxed);
   if (message->has_value()) return ReadDone(call, **message);
-  if (frames.receiving().over()) EndRead(frames, false);
+  if (frames.receiving().over()) frames.waiters.EndRead(false, Ends());
   return absl::OkStatus();
 }
 
 absl::Status Channel::Impl::ReadDone(ChannelCall& call, std::string_view payload) {
   ClientFrames& frames = *call.frames;
   frames.Taken();
-  if (absl::Status status = ReadPayload(payload, call.options.content_type, *frames.read_into); !status.ok()) {
+  if (absl::Status status = ReadPayload(payload, call.options.content_type, frames.waiters.message()); !status.ok()) {
     return absl::InternalError(absl::StrCat("a reply does not parse: ", status.message()));
   }
-  EndRead(frames, true);
+  frames.waiters.EndRead(true, Ends());
   return absl::OkStatus();
 }
 
@@ -235,17 +228,22 @@ std::size_t Channel::Impl::LaterRoom(const ClientFrames& frames) const {
                                   response_topic_.size() + sizeof(CallId));
 }
 
-void Channel::Impl::SendLater(ChannelCall& call, const Frame& frame, const FragmentOut* fragment) {
-  if (bus_ == nullptr) return;
+// A cancellation, unless its frame is set.
+LaterOut Channel::Impl::LaterHead(std::string_view instance, std::string_view correlation_data) const {
   LaterOut later;
-  later.instance = call.frames->instance;
+  later.instance = instance;
   later.caller = caller_;
   later.response_topic = response_topic_;
-  later.correlation_data = call.correlation_data();
+  later.correlation_data = correlation_data;
+  later.expiry = 3 * options_.ping_interval;  // What is not delivered by then has nobody to go to.
+  return later;
+}
+
+void Channel::Impl::SendLater(ChannelCall& call, const Frame& frame, const FragmentOut* fragment) {
+  if (bus_ == nullptr) return;
+  LaterOut later = LaterHead(call.frames->instance, call.correlation_data());
   const bool may_be_lost = call.method->streams_requests() && fragment != nullptr && !fragment->end;
   later.qos = may_be_lost ? call.method->qos : mqtt::QoS::kAtLeastOnce;
-  // What is not delivered by then has nobody to go to.
-  later.expiry = 3 * options_.ping_interval;
   later.frame = frame;
   later.fragment = fragment;
   mqtt::Message message = codec_.EncodeLater(later);
@@ -257,7 +255,7 @@ void Channel::Impl::SendLater(ChannelCall& call, const Frame& frame, const Fragm
     if (self == nullptr) return;
     const Turn turn(*self);
     self->pacer_.Sent(size);
-    if (!result.ok() && IsOfUs(result.status())) self->table_.GiveUp(*held, result.status());
+    if (IsRefusedForGood(result.status())) self->table_.GiveUp(*held, result.status());
   };
   bus_->Publish(std::move(message), mqtt::Completion<absl::StatusOr<ReasonCode>>(std::move(sent)));
 }
@@ -272,13 +270,7 @@ void Channel::Impl::SendFragment(CallFlow& flow) {
 
 void Channel::Impl::SendCancelTo(std::string_view instance, std::string_view correlation_data) {
   if (bus_ == nullptr || !IsId(instance)) return;
-  LaterOut later;
-  later.instance = instance;
-  later.caller = caller_;
-  later.response_topic = response_topic_;
-  later.correlation_data = correlation_data;
-  later.expiry = 3 * options_.ping_interval;
-  bus_->Publish(codec_.EncodeLater(later), [](const absl::StatusOr<ReasonCode>&) {});
+  bus_->Publish(codec_.EncodeLater(LaterHead(instance, correlation_data)), [](const absl::StatusOr<ReasonCode>&) {});
 }
 
 // After anything that may have changed what a call owes, or whom it lets go on.
@@ -286,11 +278,7 @@ void Channel::Impl::Settle(ChannelCall& call) {
   if (call.frames == nullptr || call.phase == PendingCall::Phase::kDone) return;
   if (call.phase == PendingCall::Phase::kBackingOff) return;
   ClientFrames& frames = *call.frames;
-  while (!frames.writes.empty() && frames.writes_told < frames.sending().messages_cut()) {
-    ++frames.writes_told;
-    Step(std::move(frames.writes.front()), true);
-    frames.writes.pop_front();
-  }
+  frames.waiters.WritesAreCut(frames.sending().messages_cut(), Ends());
   frames.Written(Now());
   call.lost.store(frames.receiving().lost(), std::memory_order_relaxed);
   // Never ahead of the opening frame: nobody would know the call.
@@ -298,13 +286,7 @@ void Channel::Impl::Settle(ChannelCall& call) {
     while (const std::optional<Frame> frame = frames.TakeControl()) SendLater(call, *frame, nullptr);
   }
   pacer_.Wake(frames);
-  if (call.phase != PendingCall::Phase::kDone) ScheduleFlow(frames);  // Sending may have ended it.
-}
-
-// An entry that is due too early costs nothing but a look; moving it at each frame would.
-void Channel::Impl::ScheduleFlow(ClientFrames& frames) {
-  const mqtt::TimePoint wake_at = frames.WakeAt();
-  if (!frames.scheduled() || wake_at < frames.deadline()) flows_.Schedule(frames, wake_at);
+  if (call.phase != PendingCall::Phase::kDone) frames.ScheduleIn(flows_);  // Sending may have ended it.
 }
 
 void Channel::Impl::FlowsAreDue(mqtt::TimePoint now) {
@@ -334,7 +316,7 @@ void Channel::Impl::FlowsDisconnected() {
     auto& call = static_cast<ChannelCall&>(*each);
     if (call.frames == nullptr) continue;
     call.frames->Disconnected(Now());
-    ScheduleFlow(*call.frames);
+    call.frames->ScheduleIn(flows_);
   }
 }
 
@@ -349,52 +331,29 @@ void Channel::Impl::EndFrames(ChannelCall& call) {
   ClientFrames& frames = *call.frames;
   flows_.Cancel(frames);
   FramePacer::Forget(frames);
-  for (mqtt::Completion<bool>& write : std::exchange(frames.writes, {})) Step(std::move(write), false);
   // What the responder sent before its end may still be read.
   if (!frames.receiving().complete()) frames.receiving().Discard();
-  if (frames.read_into != nullptr) EndRead(frames, false);
+  frames.waiters.EndAll(Ends());
 }
 
 void Channel::Impl::TellEnd(ChannelCall& call) {
   if (!call.ended.has_value() || !call.done) return;
   if (call.options.info != nullptr) *call.options.info = call.info;
-  if (initiating_) {
-    return asio::post(executor_, [done = std::exchange(call.done, nullptr), status = *call.ended]() mutable {
-      done(std::move(status));
-    });
-  }
-  ended_.emplace_back(std::exchange(call.done, nullptr), *call.ended);
+  End(call, *call.ended);
 }
 
 // --- What a stream's user wants
 
-void Channel::Impl::EndRead(ClientFrames& frames, bool yes) {
-  frames.read_into = nullptr;
-  Step(std::exchange(frames.read_done, {}), yes);
-}
-
-// A completion must not come while its operation is being begun.
-void Channel::Impl::Step(mqtt::Completion<bool> done, bool yes) {
-  if (!done) return;
-  if (!initiating_) {
-    stepped_.emplace_back(std::move(done), yes);
-  } else {
-    asio::post(executor_, [done = std::move(done), yes]() mutable { done(yes); });
-  }
-}
-
 void Channel::Impl::Read(ChannelCall& call, google::protobuf::Message& message, mqtt::Completion<bool> done,
                          std::uint64_t number) {
   const Turn turn(*this);
-  const Initiating initiating(*this);
+  const StepQueue::Beginning beginning(steps_);
   // One at a time, and none after Finish().
-  if (call.frames == nullptr || call.finished || call.frames->read_into != nullptr || !call.method->streams_replies()) {
-    return Step(std::move(done), false);
+  if (call.frames == nullptr || call.finished || call.frames->waiters.reading() || !call.method->streams_replies()) {
+    return steps_.Add(std::move(done), false);
   }
   ClientFrames& frames = *call.frames;
-  frames.read_into = &message;
-  frames.read_done = std::move(done);
-  frames.read_number = number;
+  frames.waiters.BeginRead(message, std::move(done), number);
   if (absl::Status status = Deliver(call); !status.ok()) {
     Break(call, status);
     // The end had come: what stood before it cannot be had all the same.
@@ -403,30 +362,28 @@ void Channel::Impl::Read(ChannelCall& call, google::protobuf::Message& message, 
                                Outcome::kExecuted);
     }
   }
-  if (call.ended.has_value() && frames.read_into != nullptr) EndRead(frames, false);
+  if (call.ended.has_value() && frames.waiters.reading()) frames.waiters.EndRead(false, Ends());
   frames.Taken();
   Settle(call);
   ArmTimer();
 }
 
-// It may have completed, and the next one begun.
 void Channel::Impl::CancelRead(ChannelCall& call, std::uint64_t number) {
   const Turn turn(*this);
-  if (call.frames == nullptr || call.frames->read_into == nullptr || call.frames->read_number != number) return;
-  EndRead(*call.frames, false);
+  if (call.frames != nullptr) call.frames->waiters.CancelRead(number, Ends());
 }
 
 void Channel::Impl::Write(ChannelCall& call, WrittenMessage message, mqtt::Completion<bool> done) {
   const Turn turn(*this);
-  const Initiating initiating(*this);
+  const StepQueue::Beginning beginning(steps_);
   if (call.ended.has_value() || call.frames == nullptr || call.writes_done || !call.method->streams_requests()) {
-    return Step(std::move(done), false);
+    return steps_.Add(std::move(done), false);
   }
   if (!message.status.ok()) {
     Break(call, message.status);
-    return Step(std::move(done), false);
+    return steps_.Add(std::move(done), false);
   }
-  call.frames->writes.push_back(std::move(done));
+  call.frames->waiters.BeginWrite(std::move(done));
   call.frames->sending().Write(std::move(message.payload));
   Settle(call);
   ArmTimer();
@@ -442,7 +399,7 @@ void Channel::Impl::WritesDone(ChannelCall& call) {
 
 void Channel::Impl::Finish(ChannelCall& call, mqtt::Completion<absl::Status> done) {
   const Turn turn(*this);
-  const Initiating initiating(*this);
+  const StepQueue::Beginning beginning(steps_);
   if (std::exchange(call.finished, true)) {
     return asio::post(executor_, [done = std::move(done)]() mutable {
       done(absl::FailedPreconditionError("Finish() was called before"));

@@ -20,6 +20,7 @@
 #include "mqttrpc/rpc/channel.h"
 #include "mqttrpc/rpc/message_bus.h"
 #include "rpc1.h"
+#include "step_queue.h"
 
 namespace mqttrpc {
 
@@ -77,8 +78,6 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
  private:
   // An end of a call, with how it ended.
   using Ended = std::pair<absl::AnyInvocable<void(absl::Status)>, absl::Status>;
-  // An end of a read or write.
-  using Stepped = std::pair<mqtt::Completion<bool>, bool>;
 
   // Holds the lock; the outermost one runs the ends of calls behind it.
   class Turn {
@@ -93,19 +92,6 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
 
     Impl& impl_;
     std::unique_lock<std::recursive_mutex> lock_;
-  };
-
-  // While a stream's operation is begun.
-  class Initiating {
-   public:
-    explicit Initiating(Impl& impl) : impl_(impl), before_(std::exchange(impl.initiating_, true)) {}
-    ~Initiating() { impl_.initiating_ = before_; }
-    Initiating(const Initiating&) = delete;
-    Initiating& operator=(const Initiating&) = delete;
-
-   private:
-    Impl& impl_;
-    const bool before_;
   };
 
   // The responder has its time to say that it is at work; its word needs some to come here.
@@ -136,13 +122,15 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
   absl::Status ReadDone(ChannelCall& call, std::string_view payload);
   void Settle(ChannelCall& call);
   void SendLater(ChannelCall& call, const Frame& frame, const FragmentOut* fragment);
+  LaterOut LaterHead(std::string_view instance, std::string_view correlation_data) const;
   void SendCancelTo(std::string_view instance, std::string_view correlation_data);
-  void ScheduleFlow(ClientFrames& frames);
   void TellEnd(ChannelCall& call);
+  void End(ChannelCall& call, absl::Status status);
   void EndFrames(ChannelCall& call);
   void Break(ChannelCall& call, const absl::Status& why);
-  void EndRead(ClientFrames& frames, bool yes);
-  void Step(mqtt::Completion<bool> done, bool yes);
+  auto Ends() {
+    return [this](mqtt::Completion<bool> done, bool yes) { steps_.Add(std::move(done), yes); };
+  }
   void ResumeFlows(bool session_present);
   void FlowsDisconnected();
   void FlowsAreDue(mqtt::TimePoint now);
@@ -165,8 +153,7 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
   std::recursive_mutex mutex_;
   int turns_ = 0;                     // Nested.
   std::vector<Ended> ended_, spare_;  // The second is empty, for its room.
-  std::vector<Stepped> stepped_;
-  bool initiating_ = false;
+  StepQueue steps_{executor_};
   std::shared_ptr<MessageBus> bus_;  // Null after Close().
   bool closing_ = false;             // Close() ends the calls: no new one may begin.
   CallTable table_;
@@ -178,10 +165,9 @@ class Channel::Impl final : public CallShell, public FramePacerShell, public std
   std::unique_ptr<mqtt::Timer> timer_;
   mqtt::TimePoint armed_ = mqtt::kNever;
   std::string inbox_;
-  std::string caller_;               // Known once connected.
-  std::string response_topic_;       // That of the caller's inbox.
-  std::string last_failure_;         // Why the last connection ended or did not come about.
-  PendingCall* starting_ = nullptr;  // A call that ends while its initiation runs ends afterwards.
+  std::string caller_;          // Known once connected.
+  std::string response_topic_;  // That of the caller's inbox.
+  std::string last_failure_;    // Why the last connection ended or did not come about.
 
   std::array<std::byte, 512> random_{};  // Drawn in one go.
   std::size_t random_used_ = sizeof(random_);

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include <absl/strings/str_cat.h>
 
 #include "mqttrpc/mqtt/status.h"
 #include "names.h"
-#include "packet_size.h"
 #include "text.h"
 #include "time_left.h"
 
@@ -18,13 +16,6 @@ using mqtt::LogLevel;
 using mqtt::ToAbsl;
 using mqtt::ToStd;
 using std::chrono::milliseconds;
-
-namespace {
-
-// How long the end of a call with frames is told again to a caller who asks.
-constexpr std::chrono::minutes kFramesRemembered{2};
-
-}  // namespace
 
 Dispatcher::Dispatcher(const ServerOptions& options, const CallCodec& codec, DispatcherShell& shell, mqtt::LogSink& log)
     : options_(options), codec_(codec), shell_(shell), log_(log), cache_(options.reply_cache_bytes) {}
@@ -47,51 +38,60 @@ void Dispatcher::Arrived(const mqtt::MessageView& message, mqtt::TimePoint now) 
   if (request.cancel) return CancelledByCaller(request, now);
   const Found found = Find(request);
   if (request.correlation_data.has_value() && !request.correlation_data->empty()) {
-    if (const auto* entry = cache_.Find(request.caller, *request.correlation_data)) {
+    if (auto* entry = cache_.Find(request.caller, *request.correlation_data)) {
       if (!MayRunAgain(*entry, request, found)) return Duplicate(*entry, now);
       cache_.Forget(*entry);
     }
   }
 
-  milliseconds time = options_.default_timeout;
-  mqtt::QoS qos = mqtt::QoS::kAtLeastOnce;
-  if (found.status.ok()) {
-    const MethodInfo& method = found.service->info().methods[found.method];
-    if (method.timeout.count() > 0) time = method.timeout;
-    if (method.kind == MethodKind::kUnary) {
-      qos = method.qos;
-    } else if (method.timeout.count() == 0 && request.idle.has_value()) {
-      time = milliseconds(0);  // No deadline: pings tell whether the caller is still there.
-    }
-    if (request.refusal.ok()) request.refusal = CheckFrames(request, method);
-  }
-  const bool endless = !request.remaining.has_value() && time.count() == 0;
-  if (request.remaining.has_value()) time = *request.remaining;
-  if (!endless && time.count() <= 0) {
+  if (found.status.ok() && request.refusal.ok()) request.refusal = CheckFrames(request, MethodOf(found));
+  const std::optional<milliseconds> time = TimeFor(request, found);
+  if (time.has_value() && time->count() <= 0) {
     return Log(LogLevel::kDebug, "request_expired", message.topic_name, "its deadline passed on the way");
   }
-  if (endless) time = kMaximumTimeout;
-
-  absl::Status refusal = request.refusal;
-  if (refusal.ok() && draining_) {
-    refusal = absl::UnavailableError(absl::StrCat("server ", instance_, " is stopping"));
+  absl::Status refusal = WhyNot(request, found, message.payload.size());
+  if (!refusal.ok()) {
+    const bool unary = found.status.ok() && MethodOf(found).kind == MethodKind::kUnary;
+    const mqtt::QoS qos = unary ? MethodOf(found).qos : mqtt::QoS::kAtLeastOnce;
+    return Refuse(request, std::move(refusal), qos, time.value_or(kMaximumTimeout));
   }
-  if (refusal.ok()) refusal = found.status;
+  Admit(std::move(request), message.payload, found, time.has_value() ? now + *time : mqtt::kNever, now);
+}
+
+// What the request says, else its method, else we. Empty: it has no deadline.
+std::optional<milliseconds> Dispatcher::TimeFor(const RequestIn& request, const Found& found) const {
+  if (request.remaining.has_value()) return request.remaining;
+  milliseconds time = options_.default_timeout;
+  if (found.status.ok()) {
+    const MethodInfo& method = MethodOf(found);
+    const bool streams = method.kind != MethodKind::kUnary;
+    if (method.timeout.count() > 0) {
+      time = method.timeout;
+    } else if (streams && request.idle.has_value()) {
+      return std::nullopt;  // Pings tell whether the caller is still there.
+    }
+  }
+  if (time.count() == 0) return std::nullopt;
+  return time;
+}
+
+// Why it is not run, if so.
+absl::Status Dispatcher::WhyNot(const RequestIn& request, const Found& found, std::size_t payload_bytes) const {
+  if (!request.refusal.ok()) return request.refusal;
+  if (draining_) return absl::UnavailableError(absl::StrCat("server ", instance_, " is stopping"));
+  if (!found.status.ok()) return found.status;
+  absl::Status full;
   // What is answered but not sent counts: a handler must not run for an answer
   // that has no way out.
-  if (refusal.ok() && under_way() >= options_.maximum_calls) {
-    refusal = absl::ResourceExhaustedError(
+  const bool would_wait = request.frame.has_value() && (request.fragment.more || MethodOf(found).streams_requests());
+  if (under_way() >= options_.maximum_calls) {
+    full = absl::ResourceExhaustedError(
         absl::StrCat("server ", instance_, " has ", under_way(), " calls under way, its maximum"));
-    SetRetryAfter(refusal, options_.push_back);
+  } else if (would_wait && waiting_bytes_ + payload_bytes > options_.maximum_waiting_bytes) {
+    full = TooMuchWaits();
   }
-  const bool would_wait = refusal.ok() && request.frame.has_value() &&
-                          (request.fragment.more || found.service->info().methods[found.method].streams_requests());
-  if (would_wait && waiting_bytes_ + message.payload.size() > options_.maximum_waiting_bytes) {
-    refusal = TooMuchWaits();
-    SetRetryAfter(refusal, options_.push_back);
-  }
-  if (!refusal.ok()) return Refuse(request, std::move(refusal), qos, time);
-  Admit(std::move(request), message.payload, found, endless ? mqtt::kNever : now + time, now);
+  SetRetryAfter(full, options_.push_back);  // Nothing for OK.
+  return full;
 }
 
 Dispatcher::Found Dispatcher::Find(const RequestIn& request) const {
@@ -117,7 +117,7 @@ Dispatcher::Found Dispatcher::Find(const RequestIn& request) const {
 // A further attempt at what has failed, where that does no harm.
 bool Dispatcher::MayRunAgain(const ReplyCache::Entry& entry, const RequestIn& request, const Found& found) {
   if (!entry.finished || request.attempt <= entry.attempt || !found.status.ok()) return false;
-  const bool bears_it = found.service->info().methods[found.method].idempotency != Idempotency::kUnknown;
+  const bool bears_it = MethodOf(found).idempotency != Idempotency::kUnknown;
   return entry.failure == ReplyCache::Entry::Failure::kNotExecuted ||
          (entry.failure == ReplyCache::Entry::Failure::kFailed && bears_it);
 }
@@ -159,7 +159,7 @@ void Dispatcher::Admit(RequestIn request, std::string_view payload, const Found&
                        mqtt::TimePoint now) {
   const std::string_view caller = request.caller;
   const std::string_view correlation_data = request.correlation_data.value_or("");
-  const MethodInfo& method = found.service->info().methods[found.method];
+  const MethodInfo& method = MethodOf(found);
   const auto call = std::make_shared<ServerCall::State>(shell_.PlaceForHandler(), std::move(request), payload, method,
                                                         instance_, deadline);
   call->handler = found.service;
@@ -179,104 +179,6 @@ void Dispatcher::Run(const std::shared_ptr<ServerCall::State>& call) {
   running_.PushBack(*call);
   ++running_count_;
   shell_.RunHandler(*call->handler, call->method_index, call);
-}
-
-void Dispatcher::Refuse(const RequestIn& request, absl::Status why, mqtt::QoS qos, milliseconds remaining) {
-  SetOutcome(why, Outcome::kNotExecuted);
-  if (request.inbox.empty()) {
-    return Log(LogLevel::kDebug, "one_way_refused", request.service, ToStd(why.message()));
-  }
-  const Answer answer = AnswerFor(why, request.content_type);
-  ResponseOut head;
-  head.caller = request.caller;
-  head.inbox = request.inbox;
-  head.correlation_data = request.correlation_data;
-  head.instance = instance_;
-  head.qos = qos;
-  head.content_type = request.content_type;
-  head.remaining = remaining;
-  head.status = &answer.status;
-  shell_.SendAnswer(codec_.EncodeResponse(head, answer.payload));
-}
-
-void Dispatcher::HandlerEnded(ServerCall::State& call, Answer answer, mqtt::TimePoint now) {
-  Forget(call);
-  if (call.answered) return EndFrames(call);
-  if (!EndInFrames(call, answer, now)) GiveAnswer(call, std::move(answer), now);
-}
-
-void Dispatcher::HandlerLost(ServerCall::State& call) {
-  if (call.frames != nullptr) EndFrames(call);
-  if (!call.linked()) return;
-  Forget(call);
-  if (call.entry != nullptr) cache_.FinishUnanswered(*std::exchange(call.entry, nullptr));
-}
-
-void Dispatcher::ForgetAll() {
-  for (const auto& call : CallsWithFrames()) EndFrames(*call);
-  held_.clear();
-  while (ServerCall::State* call = running_.front()) Forget(*call);
-}
-
-void Dispatcher::Forget(ServerCall::State& call) {
-  if (!call.linked()) return;
-  LinkedList<ServerCall::State>::Remove(call);
-  --running_count_;
-  deadlines_.Cancel(call);
-}
-
-// The call's one answer: sent if somebody still waits for it, and kept for duplicates.
-void Dispatcher::GiveAnswer(ServerCall::State& call, Answer answer, mqtt::TimePoint now) {
-  call.answered = true;
-  EndFrames(call);
-  ReplyCache::Entry* entry = std::exchange(call.entry, nullptr);
-  // A stream may have no deadline; who has not heard of its end asks soon.
-  if (entry != nullptr && call.frames != nullptr) {
-    entry->answer_until = std::min(entry->answer_until, now + kFramesRemembered);
-  }
-  if (entry != nullptr && answer.status.code != 0) {
-    using Failure = ReplyCache::Entry::Failure;
-    entry->attempt = call.attempt();
-    entry->failure = answer.status.outcome == Outcome::kNotExecuted ? Failure::kNotExecuted : Failure::kFailed;
-  }
-  if (answer.details_lost) {
-    Log(LogLevel::kWarning, "details_lost", call.method(), "JSON cannot say a detail whose type is not linked in");
-  }
-  if (call.one_way() || call.deadline() <= now) {
-    if (entry != nullptr) cache_.FinishUnanswered(*entry);
-    return;
-  }
-  ResponseOut head = call.ResponseHead(TimeLeft(call.deadline(), now));
-  head.status = &answer.status;
-  head.metadata = &answer.metadata;
-  mqtt::Message message = codec_.EncodeResponse(head, std::move(answer.payload));
-  const std::size_t limit = MaximumPacketTo(call);
-  if (const std::size_t size = PacketSize(message); size > limit) {
-    const Answer instead = AnswerFor(absl::ResourceExhaustedError(absl::StrCat(
-                                         "answer is ", size, " bytes; ", limit, " go in one packet, and the caller ",
-                                         call.caller_packet.has_value() ? "has no more time" : "takes no fragments")),
-                                     call.content_type());
-    head.status = &instead.status;
-    head.metadata = nullptr;
-    message = codec_.EncodeResponse(head, instead.payload);
-  }
-  if (entry != nullptr) cache_.Finish(*entry, message);
-  shell_.SendAnswer(std::move(message));
-}
-
-void Dispatcher::CancelAll(const absl::Status& why, mqtt::TimePoint now) {
-  std::vector<std::shared_ptr<ServerCall::State>> calls;
-  running_.ForEach([&calls](ServerCall::State& call) {
-    if (auto held = call.weak_from_this().lock()) calls.push_back(std::move(held));
-  });
-  for (const auto& [state, call] : held_) calls.push_back(call);
-  for (const auto& call : calls) {
-    if (!call->answered && !why.ok()) GiveAnswer(*call, AnswerFor(why, call->content_type()), now);
-    call->answered = true;
-    if (call->entry != nullptr) cache_.FinishUnanswered(*std::exchange(call->entry, nullptr));
-    call->Cancel(why.ok() ? absl::CancelledError("server is gone") : why);
-    Release(*call);
-  }
 }
 
 // After its deadline a call is not answered: the caller has given up by its own clock.

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -106,6 +107,9 @@ class Dispatcher final : private FramePacerShell {
   };
 
   Found Find(const RequestIn& request) const;
+  static const MethodInfo& MethodOf(const Found& found) { return found.service->info().methods[found.method]; }
+  std::optional<std::chrono::milliseconds> TimeFor(const RequestIn& request, const Found& found) const;
+  absl::Status WhyNot(const RequestIn& request, const Found& found, std::size_t payload_bytes) const;
   static bool MayRunAgain(const ReplyCache::Entry& entry, const RequestIn& request, const Found& found);
   void CancelledByCaller(const RequestIn& request, mqtt::TimePoint now);
   void Duplicate(const ReplyCache::Entry& entry, mqtt::TimePoint now);
@@ -129,7 +133,9 @@ class Dispatcher final : private FramePacerShell {
   void CancelledByCaller(ServerCall::State& call, mqtt::TimePoint now);
   absl::Status Deliver(ServerCall::State& call, mqtt::TimePoint now);
   absl::Status ReadDone(ServerCall::State& call, std::string_view payload);
-  void EndRead(ServerFrames& frames, bool yes);
+  auto Ends() {
+    return [this](mqtt::Completion<bool> done, bool yes) { shell_.Step(std::move(done), yes); };
+  }
   bool EndInFrames(ServerCall::State& call, Answer& answer, mqtt::TimePoint now);
   std::size_t MaximumPacketTo(const ServerCall::State& call) const;
   std::size_t RoomTo(const ServerCall::State& call, std::size_t metadata_bytes = 0) const;
@@ -142,7 +148,6 @@ class Dispatcher final : private FramePacerShell {
   void SendControl(ServerCall::State& call, const Frame& frame);
   ResponseOut FrameHead(const ServerCall::State& call) const;
   void CountBytes(ServerFrames& frames);
-  void ScheduleFlow(ServerFrames& frames);
   void FlowsAreDue(mqtt::TimePoint now);
   std::vector<std::shared_ptr<ServerCall::State>> CallsWithFrames() const;
   void Log(mqtt::LogLevel level, std::string_view event, std::string_view topic_name, std::string_view why) const;

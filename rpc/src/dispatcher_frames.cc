@@ -8,6 +8,7 @@
 #include "mqttrpc/mqtt/status.h"
 #include "packet_size.h"
 #include "payload.h"
+#include "refused.h"
 #include "text.h"
 #include "time_left.h"
 
@@ -22,9 +23,6 @@ namespace {
 // What a caller may ask to be pinged by. Outside of it, the nearest.
 constexpr milliseconds kShortestIdle{100};
 constexpr milliseconds kLongestIdle{3'600'000};
-
-// An end has at least so much room for a reply's last fragment.
-constexpr std::size_t kLeastFragment = 64;
 
 // A request in fragments is given up if its rest does not come.
 constexpr std::chrono::seconds kRequestPatience{30};
@@ -89,7 +87,7 @@ void Dispatcher::BeginFrames(const std::shared_ptr<ServerCall::State>& call, con
   const bool long_unary = !request.frame.has_value() && call->method_info().kind == MethodKind::kUnary;
   if (long_unary) {
     frames.OweAcceptAt(now + *request.accept);
-    ScheduleFlow(frames);
+    frames.ScheduleIn(flows_);
     return Run(call);
   }
   frames.sending().Grant(request.frame.has_value() ? request.frame->number : kPlainLimit);
@@ -180,7 +178,7 @@ absl::Status Dispatcher::TakeFrame(ServerCall::State& call, const LaterIn& later
     if (waiting_bytes_ + later.fragment.payload.size() > options_.maximum_waiting_bytes) {
       return TooMuchWaits();
     }
-    if (frames.read_into != nullptr) {
+    if (frames.waiters.reading()) {
       if (const auto whole = frames.receiving().PassThrough(later.fragment)) return ReadDone(call, *whole);
     }
     absl::Status status = frames.Message(later.fragment, now);
@@ -198,7 +196,7 @@ absl::Status Dispatcher::TakeFrame(ServerCall::State& call, const LaterIn& later
 // Gives what has come to whoever waits for it.
 absl::Status Dispatcher::Deliver(ServerCall::State& call, mqtt::TimePoint now) {
   ServerFrames& frames = *call.frames;
-  if (!frames.waits_for_request && frames.read_into == nullptr) return absl::OkStatus();
+  if (!frames.waits_for_request && !frames.waiters.reading()) return absl::OkStatus();
   absl::StatusOr<std::optional<std::string>> message = frames.receiving().TakeMessage();
   frames.Taken();
   call.lost.store(frames.receiving().lost(), std::memory_order_relaxed);
@@ -208,42 +206,34 @@ absl::Status Dispatcher::Deliver(ServerCall::State& call, mqtt::TimePoint now) {
     return absl::OkStatus();
   }
   if (message->has_value()) return ReadDone(call, **message);
-  if (frames.receiving().over()) EndRead(frames, false);
+  if (frames.receiving().over()) frames.waiters.EndRead(false, Ends());
   return absl::OkStatus();
 }
 
 absl::Status Dispatcher::ReadDone(ServerCall::State& call, std::string_view payload) {
   ServerFrames& frames = *call.frames;
   frames.Taken();
-  if (absl::Status status = ReadPayload(payload, call.content_type(), *frames.read_into); !status.ok()) return status;
-  EndRead(frames, true);
+  if (absl::Status status = ReadPayload(payload, call.content_type(), frames.waiters.message()); !status.ok())
+    return status;
+  frames.waiters.EndRead(true, Ends());
   return absl::OkStatus();
-}
-
-void Dispatcher::EndRead(ServerFrames& frames, bool yes) {
-  frames.read_into = nullptr;
-  shell_.Step(std::exchange(frames.read_done, {}), yes);
 }
 
 // --- What handlers want
 
 void Dispatcher::Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done,
                       std::uint64_t number, mqtt::TimePoint now) {
-  if (call.answered || call.frames == nullptr || call.frames->read_into != nullptr ||
+  if (call.answered || call.frames == nullptr || call.frames->waiters.reading() ||
       !call.method_info().streams_requests()) {
     return shell_.Step(std::move(done), false);
   }
-  call.frames->read_into = &message;
-  call.frames->read_done = std::move(done);
-  call.frames->read_number = number;
+  call.frames->waiters.BeginRead(message, std::move(done), number);
   if (absl::Status status = Deliver(call, now); !status.ok()) return Break(call, std::move(status), now);
   Settle(call, now);
 }
 
-// It may have completed, and the next one begun.
 void Dispatcher::CancelRead(ServerCall::State& call, std::uint64_t number) {
-  if (call.frames == nullptr || call.frames->read_into == nullptr || call.frames->read_number != number) return;
-  EndRead(*call.frames, false);
+  if (call.frames != nullptr) call.frames->waiters.CancelRead(number, Ends());
 }
 
 void Dispatcher::Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done,
@@ -262,7 +252,7 @@ void Dispatcher::Write(ServerCall::State& call, WrittenMessage message, mqtt::Co
     frames.sending().set_room(RoomTo(call, bytes));
     frames.first_metadata = std::move(message.metadata);
   }
-  frames.writes.push_back(std::move(done));
+  frames.waiters.BeginWrite(std::move(done));
   frames.sending().Write(std::move(message.payload));
   Settle(call, now);
 }
@@ -317,13 +307,8 @@ void Dispatcher::SendFragment(CallFlow& flow) {
 void Dispatcher::FrameSent(ServerCall::State& call, std::size_t bytes, const absl::Status& status,
                            mqtt::TimePoint now) {
   pacer_.Sent(bytes);
-  if (call.frames != nullptr && !call.frames->writes.empty()) Settle(call, now);
-  // Not taken by the broker, however often it is sent: too large, or not allowed. A broker whose
-  // queue for the caller is full (0x97) is asked again when the caller misses the frame.
-  if (mqtt::ReasonCodeOf(status) == mqtt::ReasonCode::kQuotaExceeded) return;
-  const bool hopeless = absl::IsResourceExhausted(status) || absl::IsPermissionDenied(status) ||
-                        absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
-  if (hopeless && call.frames != nullptr) Break(call, status, now);
+  if (call.frames != nullptr && call.frames->waiters.writing()) Settle(call, now);
+  if (IsRefusedForGood(status) && call.frames != nullptr) Break(call, status, now);
 }
 
 // After anything that may have changed what a call owes, or whom it lets go on.
@@ -332,11 +317,7 @@ void Dispatcher::Settle(ServerCall::State& call, mqtt::TimePoint now) {
   ServerFrames& frames = *call.frames;
   const bool plenty = kept_bytes_ < options_.maximum_waiting_bytes / 2;
   frames.sending().set_most_kept_bytes(plenty ? SendFlow::kMostKeptBytes : kLeastKeptBytes);
-  while (!frames.writes.empty() && frames.writes_told < frames.sending().messages_cut()) {
-    ++frames.writes_told;
-    shell_.Step(std::move(frames.writes.front()), true);
-    frames.writes.pop_front();
-  }
+  frames.waiters.WritesAreCut(frames.sending().messages_cut(), Ends());
   frames.Written(now);
   CountBytes(frames);
   call.lost.store(frames.receiving().lost(), std::memory_order_relaxed);
@@ -345,7 +326,7 @@ void Dispatcher::Settle(ServerCall::State& call, mqtt::TimePoint now) {
   if (call.answered && !held_.contains(&call)) return;  // Sending has ended it.
   const bool all_sent = frames.sending().ended() && !frames.sending().HasFragment();
   if (frames.lingers() && all_sent && (frames.sending().acknowledged() || !call.confirms_end)) return Release(call);
-  ScheduleFlow(frames);
+  frames.ScheduleIn(flows_);
 }
 
 void Dispatcher::CountBytes(ServerFrames& frames) {
@@ -353,12 +334,6 @@ void Dispatcher::CountBytes(ServerFrames& frames) {
   waiting_bytes_ += bytes - std::exchange(frames.counted_bytes, bytes);
   const std::size_t kept = frames.sending().kept_bytes();
   kept_bytes_ += kept - std::exchange(frames.counted_kept, kept);
-}
-
-void Dispatcher::ScheduleFlow(ServerFrames& frames) {
-  const mqtt::TimePoint wake_at = frames.WakeAt();
-  if (wake_at == mqtt::kNever) return;
-  if (!frames.scheduled() || wake_at < frames.deadline()) flows_.Schedule(frames, wake_at);
 }
 
 // --- Connection and time
@@ -379,7 +354,7 @@ void Dispatcher::Disconnected(mqtt::TimePoint now) {
   pacer_.Disconnected();
   for (const auto& call : CallsWithFrames()) {
     call->frames->Disconnected(now);
-    ScheduleFlow(*call->frames);
+    call->frames->ScheduleIn(flows_);
   }
 }
 
@@ -413,105 +388,6 @@ void Dispatcher::FlowsAreDue(mqtt::TimePoint now) {
             absl::UnavailableError(absl::StrCat("caller ", mqtt::ToAbsl(call->caller()), ": ", status.message())), now);
     }
   }
-}
-
-// --- The end
-
-// The handler has ended: what it said goes behind its messages, or in fragments. False: as
-// a plain answer.
-bool Dispatcher::EndInFrames(ServerCall::State& call, Answer& answer, mqtt::TimePoint now) {
-  if (call.one_way() || call.deadline() <= now || call.correlation_data().empty()) return false;
-  const bool streams = call.method_info().streams_replies();
-  if (!streams) {
-    if (answer.status.code != 0 || !call.caller_packet.has_value()) return false;
-    if (answer.payload.size() <= RoomTo(call) && answer.metadata.empty()) return false;
-    ResponseOut head = call.ResponseHead(milliseconds(1));
-    head.metadata = &answer.metadata;
-    if (PacketSize(codec_.EncodeResponse(head, "")) + answer.payload.size() <= MaximumPacketTo(call)) return false;
-  }
-  const auto held = call.shared_from_this();
-  const bool is_new = call.frames == nullptr;
-  ServerFrames& frames = MakeFrames(call, {}, now);
-  // The end carries the status and the metadata, and the reply's last fragment.
-  const std::size_t end_size = EndSize(call, answer);
-  const std::size_t limit = MaximumPacketTo(call);
-  if (end_size + kLeastFragment > limit) {
-    answer = AnswerFor(absl::ResourceExhaustedError(absl::StrCat("the call's end is ", end_size, " bytes, most of it ",
-                                                                 answer.status.code == 0 ? "metadata" : "details", "; ",
-                                                                 limit, " go in one packet")),
-                       call.content_type());
-    if (!streams) return false;
-  }
-  if (!streams) frames.sending().set_room(limit - end_size);
-  if (is_new || !streams) {
-    frames.sending().Grant(kPlainLimit);
-    frames.OweAccept();
-  }
-  if (answer.details_lost) {
-    Log(LogLevel::kWarning, "details_lost", call.method(), "JSON cannot say a detail whose type is not linked in");
-  }
-  call.answered = true;
-  if (frames.read_into != nullptr) EndRead(frames, false);
-  frames.receiving().Discard();
-  frames.end = std::move(answer);
-  frames.Linger(now);
-  held_[&call] = held;
-  deadlines_.Schedule(call, call.deadline());
-  if (streams) {
-    frames.sending().End();
-  } else {
-    frames.sending().EndWith(std::exchange(frames.end->payload, {}));
-  }
-  Settle(call, now);
-  return true;
-}
-
-// What the end takes in a packet, without a reply's last fragment.
-std::size_t Dispatcher::EndSize(const ServerCall::State& call, const Answer& answer) const {
-  ResponseOut head = FrameHead(call);
-  head.frame.emplace(Frame::Kind::kEnd, kMaximumSequence);
-  head.status = &answer.status;
-  head.metadata = &answer.metadata;
-  FragmentOut fragment;
-  fragment.checksum = 0;
-  head.fragment = &fragment;
-  const std::size_t payload = answer.status.code == 0 ? 0 : answer.payload.size();
-  return PacketSize(codec_.EncodeResponse(head, "")) + payload + 32;
-}
-
-// It cannot go on: the caller is gone or does what it must not.
-void Dispatcher::Break(ServerCall::State& call, absl::Status why, mqtt::TimePoint now) {
-  if (call.answered) return Release(call);
-  const auto held = call.shared_from_this();
-  SetOutcome(why, call.frames->waits_for_request ? Outcome::kNotExecuted : Outcome::kPerhaps);
-  GiveAnswer(call, AnswerFor(why, call.content_type()), now);
-  call.Cancel(why);
-  Release(call);
-}
-
-// Its frames are of no more use; who waits for them is told.
-void Dispatcher::EndFrames(ServerCall::State& call) {
-  if (call.frames == nullptr) return;
-  ServerFrames& frames = *call.frames;
-  flows_.Cancel(frames);
-  FramePacer::Forget(frames);
-  frames.receiving().Discard();
-  CountBytes(frames);
-  kept_bytes_ -= std::exchange(frames.counted_kept, 0);
-  if (frames.read_into != nullptr) EndRead(frames, false);
-  for (mqtt::Completion<bool>& write : std::exchange(frames.writes, {})) shell_.Step(std::move(write), false);
-}
-
-// Nothing more is to be said to the caller. If no handler holds the call, it goes.
-void Dispatcher::Release(ServerCall::State& call) {
-  const auto found = held_.find(&call);
-  if (found == held_.end()) return;
-  const std::shared_ptr<ServerCall::State> held = std::move(found->second);
-  held_.erase(found);
-  EndFrames(call);
-  deadlines_.Cancel(call);
-  if (call.entry != nullptr) cache_.FinishUnanswered(*std::exchange(call.entry, nullptr));
-  shell_.CallReleased();
 }
 
 }  // namespace mqttrpc

@@ -83,7 +83,7 @@ class ReplyCache {
   void FinishUnanswered(Entry& entry);
 
   // A finished request is to be run again.
-  void Forget(const Entry& entry) { Drop(const_cast<Entry&>(entry)); }
+  void Forget(Entry& entry) { Drop(entry); }
 
   // Drops what is over.
   void TimeIs(mqtt::TimePoint now);

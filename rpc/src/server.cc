@@ -71,8 +71,8 @@ void Server::Impl::Later(Act act) {
 Server::Impl::Lock::Lock(const Impl& impl) : impl_(impl), lock_(impl.mutex_) { ++impl_.locks_; }
 
 Server::Impl::Lock::~Lock() {
-  while (impl_.locks_ == 1 && !impl_.stepped_.empty()) {
-    for (auto& [done, yes] : std::exchange(impl_.stepped_, {})) done(yes);
+  while (impl_.locks_ == 1 && !impl_.steps_.empty()) {
+    for (auto& [done, yes] : impl_.steps_.Take()) done(yes);
   }
   --impl_.locks_;
 }
@@ -365,22 +365,11 @@ void Server::Impl::SendFrame(mqtt::Message message, std::shared_ptr<ServerCall::
   bus_->Publish(std::move(message), std::move(sent));
 }
 
-// A completion must not come while its operation is being begun.
-void Server::Impl::Step(mqtt::Completion<bool> done, bool yes) {
-  if (!done) return;
-  if (!initiating_) {
-    stepped_.emplace_back(std::move(done), yes);
-  } else {
-    asio::post(executor_, [done = std::move(done), yes]() mutable { done(yes); });
-  }
-}
-
 void Server::Impl::Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done,
                         std::uint64_t number) {
   const Lock lock(*this);
-  const bool before = std::exchange(initiating_, true);
+  const StepQueue::Beginning beginning(steps_);
   dispatcher_.Read(call, message, std::move(done), number, Now());
-  initiating_ = before;
   ArmTimer();
 }
 
@@ -391,9 +380,8 @@ void Server::Impl::CancelRead(ServerCall::State& call, std::uint64_t number) {
 
 void Server::Impl::Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done) {
   const Lock lock(*this);
-  const bool before = std::exchange(initiating_, true);
+  const StepQueue::Beginning beginning(steps_);
   dispatcher_.Write(call, std::move(message), std::move(done), Now());
-  initiating_ = before;
   ArmTimer();
 }
 

@@ -13,6 +13,7 @@
 #include "mqttrpc/rpc/message_bus.h"
 #include "mqttrpc/rpc/server.h"
 #include "rpc1.h"
+#include "step_queue.h"
 
 namespace mqttrpc {
 
@@ -40,7 +41,7 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   // DispatcherShell
   void SendAnswer(mqtt::Message message) override;
   void SendFrame(mqtt::Message message, std::shared_ptr<ServerCall::State> fragment_of, std::size_t bytes) override;
-  void Step(mqtt::Completion<bool> done, bool yes) override;
+  void Step(mqtt::Completion<bool> done, bool yes) override { steps_.Add(std::move(done), yes); }
   void CallReleased() override { CheckDrained(); }
   std::size_t answers_under_way() const override { return answers_under_way_; }
   std::shared_ptr<const HandlerPlace> PlaceForHandler() override;
@@ -107,8 +108,7 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
 
   mutable std::recursive_mutex mutex_;
   mutable int locks_ = 0;  // Nested.
-  mutable std::vector<std::pair<mqtt::Completion<bool>, bool>> stepped_;
-  bool initiating_ = false;          // A handler's read or write is being begun.
+  mutable StepQueue steps_{executor_};
   std::shared_ptr<MessageBus> bus_;  // Null after Close().
   Dispatcher dispatcher_;
   std::shared_ptr<const HandlerPlace> home_place_;  // All handlers' if none hops; made with the first.
