@@ -104,18 +104,19 @@ void CallFlow::WatchGap(mqtt::TimePoint now) {
 void CallFlow::Opened(mqtt::TimePoint now, mqtt::Duration patience) {
   accept_patience_ = patience;
   connected_ = true;  // It may have been made before there was a connection.
-  if (accepted_) return;
-  dead_at_ = now + patience;
-  gap_at_ = now + patience / 2;  // Its word may be lost: ask once more.
+  if (!accepted_) WaitForWord(now);
+}
+
+// It, or what it answers, may be lost: it is asked once more.
+void CallFlow::WaitForWord(mqtt::TimePoint now) {
+  dead_at_ = now + accept_patience_;
+  gap_at_ = now + accept_patience_ / 2;
 }
 
 void CallFlow::Connected(bool session_present, mqtt::TimePoint now) {
   connected_ = true;
-  if (!accepted_ && options_.caller && accept_patience_ != mqtt::Duration::max()) dead_at_ = now + accept_patience_;
-  if (session_present) return;
-  // What was on its way to us is lost.
-  owes_again_ = true;
-  owes_window_ = true;
+  if (!accepted_ && options_.caller && accept_patience_ != mqtt::Duration::max()) WaitForWord(now);
+  if (!session_present) AskAgain();  // What was on its way to us is lost.
 }
 
 // A connection that is away is no sign that the other side is: it gets its time again.
@@ -180,8 +181,7 @@ absl::Status CallFlow::TimeIs(mqtt::TimePoint now) {
   }
   if (gap_at_ <= now && accepted_ && !receiving_.misses()) gap_at_ = mqtt::kNever;  // It came meanwhile.
   if (gap_at_ <= now) {
-    owes_again_ = true;
-    owes_window_ = true;
+    AskAgain();
     gap_at_ = accepted_ ? now + kGapPatience : mqtt::kNever;
   }
   if (announce_at_ <= now) {

@@ -63,6 +63,8 @@ class CallFlow : public mqtt::DeadlineQueue::Entry, public ListNode {
   void OweAcceptAt(mqtt::TimePoint when);
   // The responder has ended, and waits for the caller to have heard all of it: not for long.
   void Linger(mqtt::TimePoint now);
+  // What was said before is lost, in part at least: it is to be sent again.
+  void AskAgain() { owes_again_ = owes_window_ = true; }
   // Messages were taken: the other side may send more.
   void Taken();
   // Messages were written. One that may be lost and has no room may wait for frames that
@@ -87,6 +89,7 @@ class CallFlow : public mqtt::DeadlineQueue::Entry, public ListNode {
  private:
   mqtt::Duration dead_after() const { return 3 * options_.idle; }
   mqtt::TimePoint DeadAt(mqtt::TimePoint now) const;
+  void WaitForWord(mqtt::TimePoint now);
   void WatchGap(mqtt::TimePoint now);
   void Announce();
 

@@ -29,7 +29,8 @@ struct ClientFrames final : CallFlow {
 
   ChannelCall& call;
   std::string instance;            // That answers; empty until it is known.
-  std::size_t maximum_packet = 0;  // That it takes; 0: unknown.
+  std::size_t maximum_packet = 0;  // That it takes; 0: its accept has not come.
+  bool asked_for_accept = false;   // Since it was heard without one.
 
   StreamWaiters waiters;
 

@@ -135,7 +135,7 @@ absl::Status Channel::Impl::TakeFrame(ChannelCall& call, ResponseIn& response, s
     }
     frames.instance = std::string(instance);
     call.later_topic = std::string(response.later_topic);
-    frames.maximum_packet = response.maximum_packet.value_or(0);
+    frames.maximum_packet = response.maximum_packet.value_or(kFirstFragmentPacket);
     frames.sending().set_room(LaterRoom(frames));
     frames.Heard(Now());
     frames.Accepted(frame.number);
@@ -143,6 +143,11 @@ absl::Status Channel::Impl::TakeFrame(ChannelCall& call, ResponseIn& response, s
   }
   if (frames.instance.empty()) return absl::InternalError("the responder does not say who it is");
   frames.Heard(Now());
+  if (frame.kind == Frame::Kind::kWindow && frames.maximum_packet == 0) {
+    // Its accept is lost, and we do not know what it takes.
+    frames.sending().set_room(LaterRoom(frames));
+    if (!std::exchange(frames.asked_for_accept, true)) frames.AskAgain();
+  }
   ReceiveFlow& receiving = frames.receiving();
   const bool first = receiving.next() == 0 && response.fragment.sequence == 0;
   switch (frame.kind) {
@@ -192,6 +197,7 @@ absl::Status Channel::Impl::Deliver(ChannelCall& call) {
     return absl::OkStatus();
   }
   absl::StatusOr<std::optional<std::string>> message = frames.receiving().TakeMessage();
+  frames.Taken();  // The fragments of one that is not whole yet make room as well.
   if (!message.ok()) return message.status();
   call.lost.store(frames.receiving().lost(), std::memory_order_relaxed);
   if (message->has_value()) return ReadDone(call, **message);
@@ -223,7 +229,7 @@ void Channel::Impl::EndArrived(ChannelCall& call) {
 
 std::size_t Channel::Impl::LaterRoom(const ClientFrames& frames) const {
   const std::size_t packet =
-      std::min(broker_maximum_packet_, frames.maximum_packet == 0 ? kFirstFragmentPacket : frames.maximum_packet);
+      std::min(broker_maximum_packet_, frames.maximum_packet == 0 ? kLeastPacket : frames.maximum_packet);
   return FragmentRoom(packet, options_.name_space.size() + frames.instance.size() + caller_.size() +
                                   response_topic_.size() + sizeof(CallId));
 }

@@ -44,7 +44,7 @@ GenericMessage GenericClientStream::NewReply() const {
 
 WrittenMessage GenericClientStream::Prepare(const gpb::Message& request) const {
   if (method_ == nullptr) return WrittenMessage();
-  return PrepareAs(**stream_, request, CheckType(request, *method_->input_type(), "request", *method_));
+  return PrepareAs(*stream(), request, CheckType(request, *method_->input_type(), "request", *method_));
 }
 
 GenericMessage GenericClientStream::TakeReply(const std::shared_ptr<const DescribedService>& service,

@@ -13,6 +13,9 @@ inline std::size_t PacketSize(const mqtt::Message& message) {
   return message.topic_name.size() + message.properties.view().size_bytes() + message.payload.size() + kOverhead;
 }
 
+// Every side takes a packet of so many bytes, whatever else it says.
+inline constexpr std::size_t kLeastPacket = 1024;
+
 // The payload that fits into a packet of `packet` bytes with frames whose topics and other
 // texts have `texts` bytes. At least a little: a peer that takes less cannot be served.
 inline std::size_t FragmentRoom(std::size_t packet, std::size_t texts) {

@@ -328,6 +328,20 @@ TEST_F(CallFlowTest, AnOpeningFrameThatWaitedForAConnectionHasItsPatienceAgain) 
   EXPECT_EQ(Advance(caller_, milliseconds(1)).code(), absl::StatusCode::kUnavailable);
 }
 
+// Its opening frame has arrived, perhaps; the accept has not.
+TEST_F(CallFlowTest, BackFromAnAbsenceACallerAsksAgainForItsAccept) {
+  caller_.Opened(now_, seconds(6));
+  EXPECT_TRUE(Advance(caller_, seconds(4)).ok());
+  EXPECT_THAT(said_, ElementsAre("w:0:16!"));
+  caller_.Disconnected(now_);
+  EXPECT_TRUE(Advance(caller_, seconds(12)).ok());
+  caller_.Connected(true, now_);
+  EXPECT_TRUE(Advance(caller_, milliseconds(2'999)).ok());
+  EXPECT_THAT(said_, ElementsAre("w:0:16!"));
+  EXPECT_TRUE(Advance(caller_, milliseconds(1)).ok());
+  EXPECT_THAT(said_, ElementsAre("w:0:16!", "w:0:16!"));
+}
+
 // --- The end
 
 TEST_F(CallFlowTest, AResponderThatHasEndedLingersForTheConfirmation) {

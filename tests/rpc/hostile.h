@@ -7,12 +7,17 @@
 #include <utility>
 #include <vector>
 
+#include <absl/strings/str_format.h>
+
+#include "checksum.h"
 #include "stack.h"
 #include "stream_service.h"
 
 namespace mqttrpc::test {
 
 inline constexpr std::string_view kStreams = "mqttrpc.test.streams.Streams";
+
+inline std::string Crc(std::string_view bytes) { return absl::StrFormat("%08x", Crc32c(bytes)); }
 
 class HostileTest : public StackTest {
  protected:
@@ -59,6 +64,12 @@ class HostileTest : public StackTest {
     EXPECT_EQ(server_->waiting_calls(), 0u);
     EXPECT_EQ(channel_->calls_under_way(), 0u);
     EXPECT_EQ(streams_.begun, streams_.ended);
+  }
+
+  std::vector<std::string> FramesHeard() const {
+    std::vector<std::string> frames;
+    for (const mqtt::Message& each : inbox_) frames.push_back(UserProperty(each, "rpc-f"));
+    return frames;
   }
 
   static std::string Bytes(const google::protobuf::Message& message) { return message.SerializeAsString(); }

@@ -186,6 +186,24 @@ TEST_F(StreamTest, MessagesOfAnySizePass) {
   EXPECT_EQ(read.count, 8);
 }
 
+// Its last fragment comes only when the others have made room.
+TEST_F(StreamTest, AMessageOfMoreFramesThanTheWindowComesWithoutWaiting) {
+  ServeStreams();
+  ChannelOptions options;
+  options.limits.frames = 16;
+  options.limits.frame_bytes = 1'024;
+  OpenStub(options);
+  auto reader = stub_->Count(RangeOf(5, 30'000));
+  const auto begin = world_.elapsed();
+  for (int i = 0; i < 5; ++i) {
+    const auto item = world_.Run<std::optional<Item>>([&](auto done) { reader.Read(std::move(done)); });
+    ASSERT_TRUE(item.has_value() && IsWhole(*item)) << i;
+  }
+  EXPECT_EQ(world_.elapsed(), begin);
+  EXPECT_TRUE(world_.Run(reader.Finish()).ok());
+  ExpectNothingLeft();
+}
+
 TEST_F(StreamTest, AMessageOverTheLimitEndsItsCallOnly) {
   ServeStreams();
   ChannelOptions options;
@@ -333,6 +351,30 @@ TEST_F(StreamTest, OneOpenedBeforeTheFirstConnectionIsAsAnyOther) {
   const Read read = world_.Run(ReadToTheEnd(stub_->Count(RangeOf(1'000))));
   EXPECT_TRUE(read.status.ok()) << read.status;
   EXPECT_EQ(read.count, 1'000);
+  ExpectNothingLeft();
+}
+
+TEST_F(StreamTest, AnAcceptThatIsLostIsAskedFor) {
+  ServeStreams();
+  ChannelOptions options;
+  options.accept_timeout = seconds(4);
+  OpenStub(options);
+  auto lost = world_.faults()
+                  .To("me")
+                  .Nth(1, mqttrpc::testing::PacketKind::kPublish)
+                  .If([](const mqttrpc::testing::RecordedPacket& packet) {
+                    return packet.properties.UserProperty("rpc-f").value_or("").starts_with("a:");
+                  })
+                  .Drop();
+  auto writer = stub_->Sum();
+  const auto begin = world_.elapsed();
+  const bool written = world_.Run<bool>([&](auto done) { writer.Write(ItemOf(0, 5'000), std::move(done)); });
+  EXPECT_TRUE(written);
+  EXPECT_EQ(world_.elapsed() - begin, milliseconds(2'500));  // Half of what it has, with the way there and back.
+  const auto total = world_.Run<absl::StatusOr<Total>>([&](auto done) { writer.Finish(std::move(done)); });
+  ASSERT_TRUE(total.ok()) << total.status();
+  EXPECT_EQ(total->count(), 1);
+  EXPECT_EQ(lost.hits(), 1u);
   ExpectNothingLeft();
 }
 

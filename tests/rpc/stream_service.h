@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 
 #include <absl/strings/str_cat.h>
@@ -40,9 +41,11 @@ class StreamService final : public streams::StreamsService {
 
   int begun = 0;
   int ended = 0;
+  std::map<std::string, int> begun_of;  // By the lower-case method.
 
   absl::StatusOr<streams::Item> Echo(ServerContext&, const streams::Item& item) override {
-    ++begun, ++ended;
+    Begin("echo");
+    ++ended;
     if (!IsWhole(item)) return absl::DataLossError("item is damaged");
     return item;
   }
@@ -70,7 +73,7 @@ class StreamService final : public streams::StreamsService {
   }
   asio::awaitable<absl::Status> CoMirror(ServerContext&,
                                          ServerReaderWriter<streams::Item, streams::Item>& stream) override {
-    ++begun;
+    Begin("mirror");
     for (;;) {
       const auto item = co_await stream.Read();
       if (!item.has_value()) break;
@@ -82,8 +85,13 @@ class StreamService final : public streams::StreamsService {
   }
 
  private:
-  asio::awaitable<absl::Status> CountItems(const streams::Range& range, ServerWriter<streams::Item>& writer) {
+  void Begin(const char* method) {
     ++begun;
+    ++begun_of[method];
+  }
+
+  asio::awaitable<absl::Status> CountItems(const streams::Range& range, ServerWriter<streams::Item>& writer) {
+    Begin("count");
     for (std::int64_t i = range.begin(); i < range.end(); ++i) {
       const streams::Item item = ItemOf(i, static_cast<std::size_t>(range.data_bytes()));
       const bool written = co_await writer.Write(item);
@@ -94,7 +102,7 @@ class StreamService final : public streams::StreamsService {
   }
 
   asio::awaitable<absl::StatusOr<streams::Total>> AddUp(ServerReader<streams::Item>& reader, bool all) {
-    ++begun;
+    Begin("sum");
     streams::Total total;
     for (;;) {
       const auto item = co_await reader.Read();

@@ -60,39 +60,29 @@ auto ReadGeneric(std::shared_ptr<MessageStream> stream, GenericMessage into, Tok
       std::move(into));
 }
 
-template <typename Token>
-auto WriteGeneric(std::shared_ptr<MessageStream> stream, WrittenMessage written, Token&& token) {
-  return mqtt::Initiate<bool>(
-      std::forward<Token>(token),
-      [stream = std::move(stream)](mqtt::Completion<bool> done, WrittenMessage what) {
-        stream->Write(std::move(what), std::move(done));
-      },
-      std::move(written));
-}
-
 }  // namespace internal
 
 // --- The calling side
 
 // A call of a method that streams. Movable. Destroyed before the call has ended, it cancels it.
-class GenericClientStream {
+class GenericClientStream : public internal::CallerStream {
  public:
   // Completes with the next reply, or null when no more come (or the token's slot fired:
   // nothing is lost by that, read again). If replies do not stream: null.
   template <typename Token = DefaultToken>
   auto Read(Token&& token = Token()) {
-    return internal::ReadGeneric(*stream_, NewReply(), std::forward<Token>(token));
+    return internal::ReadGeneric(stream(), NewReply(), std::forward<Token>(token));
   }
 
   // Completes with bool: false if the call is over. `request` is only read before this
   // returns; one of another type ends the call with kInvalidArgument.
   template <typename Token = DefaultToken>
   auto Write(const google::protobuf::Message& request, Token&& token = Token()) {
-    return internal::WriteGeneric(*stream_, Prepare(request), std::forward<Token>(token));
+    return internal::WriteTo(stream(), Prepare(request), std::forward<Token>(token));
   }
 
   // No more requests follow.
-  void WritesDone() { (*stream_)->WritesDone(); }
+  void WritesDone() { stream()->WritesDone(); }
 
   // Completes with absl::StatusOr<GenericMessage>: the reply of a method with one, else
   // null; or why the call failed. Where requests stream to one reply, says WritesDone().
@@ -101,7 +91,7 @@ class GenericClientStream {
   auto Finish(Token&& token = Token()) {
     return mqtt::Initiate<absl::StatusOr<GenericMessage>>(
         std::forward<Token>(token),
-        [stream = *stream_, reply = reply_, service = service_](mqtt::Completion<absl::StatusOr<GenericMessage>> done) {
+        [stream = stream(), reply = reply_, service = service_](mqtt::Completion<absl::StatusOr<GenericMessage>> done) {
           if (reply != nullptr) stream->WritesDone();
           const asio::cancellation_slot slot = done.slot();
           stream->Finish(mqtt::Completion<absl::Status>(
@@ -116,25 +106,21 @@ class GenericClientStream {
         });
   }
 
-  // Ends the call early; Finish() then says kCancelled.
-  void Cancel() { (*stream_)->Cancel(); }
-
   // See MessageStream::lost().
-  std::uint64_t lost() const { return (*stream_)->lost(); }
+  std::uint64_t lost() const { return stream()->lost(); }
 
  private:
   friend class GenericStub;
   GenericClientStream(std::shared_ptr<MessageStream> stream, std::shared_ptr<const DescribedService> service,
                       const google::protobuf::MethodDescriptor* method,
                       std::shared_ptr<google::protobuf::Message> reply)
-      : stream_(std::move(stream)), service_(std::move(service)), method_(method), reply_(std::move(reply)) {}
+      : CallerStream(std::move(stream)), service_(std::move(service)), method_(method), reply_(std::move(reply)) {}
 
   GenericMessage NewReply() const;
   WrittenMessage Prepare(const google::protobuf::Message& request) const;
   static GenericMessage TakeReply(const std::shared_ptr<const DescribedService>& service,
                                   google::protobuf::Message* reply);
 
-  internal::OwnedStream stream_;
   std::shared_ptr<const DescribedService> service_;
   const google::protobuf::MethodDescriptor* method_;  // Null: there is none, and the call has failed.
   std::shared_ptr<google::protobuf::Message> reply_;  // Null: replies stream.
@@ -224,7 +210,7 @@ class GenericServerCall : public std::enable_shared_from_this<GenericServerCall>
   // read before this returns; one of another type ends the call with kInternal.
   template <typename Token = DefaultToken>
   auto Write(const google::protobuf::Message& reply, Token&& token = Token()) {
-    return internal::WriteGeneric(stream_, Prepare(reply), std::forward<Token>(token));
+    return internal::WriteTo(stream_, Prepare(reply), std::forward<Token>(token));
   }
 
   // Ends the call, with reply() if `status` is OK and replies do not stream. Once, and not

@@ -113,8 +113,7 @@ auto ReadFrom(std::shared_ptr<MessageStream> stream, Token&& token) {
 }
 
 template <typename Token>
-auto WriteTo(std::shared_ptr<MessageStream> stream, const google::protobuf::Message& message, Token&& token) {
-  WrittenMessage written = stream->Prepare(message);
+auto WriteTo(std::shared_ptr<MessageStream> stream, WrittenMessage written, Token&& token) {
   return mqtt::Initiate<bool>(
       std::forward<Token>(token),
       [stream = std::move(stream)](mqtt::Completion<bool> done, WrittenMessage what) {
@@ -123,91 +122,121 @@ auto WriteTo(std::shared_ptr<MessageStream> stream, const google::protobuf::Mess
       std::move(written));
 }
 
-template <typename Token>
-auto FinishOf(std::shared_ptr<MessageStream> stream, Token&& token) {
-  return mqtt::Initiate<absl::Status>(
-      std::forward<Token>(token),
-      [stream = std::move(stream)](mqtt::Completion<absl::Status> done) { stream->Finish(std::move(done)); });
-}
-
-// A call under way on the calling side, which ends with its owner.
-class OwnedStream {
+// A call under way on the calling side, which ends with its owner. Movable.
+class CallerStream {
  public:
-  explicit OwnedStream(std::shared_ptr<MessageStream> stream) : stream_(std::move(stream)) {}
-  OwnedStream(OwnedStream&&) noexcept = default;
-  OwnedStream& operator=(OwnedStream&& other) noexcept {
+  explicit CallerStream(std::shared_ptr<MessageStream> stream) : stream_(std::move(stream)) {}
+  CallerStream(CallerStream&&) noexcept = default;
+  CallerStream& operator=(CallerStream&& other) noexcept {
     if (this != &other) {
       if (stream_ != nullptr) stream_->Cancel();
       stream_ = std::move(other.stream_);
     }
     return *this;
   }
-  ~OwnedStream() {
+  ~CallerStream() {
     if (stream_ != nullptr) stream_->Cancel();
   }
-  const std::shared_ptr<MessageStream>& operator*() const { return stream_; }
+
+  // Ends the call early; Finish() then says kCancelled.
+  void Cancel() { stream_->Cancel(); }
+
+ protected:
+  const std::shared_ptr<MessageStream>& stream() const { return stream_; }
 
  private:
   std::shared_ptr<MessageStream> stream_;
+};
+
+// What a handler has of its call.
+class HandlerStream {
+ public:
+  explicit HandlerStream(std::shared_ptr<MessageStream> stream) : stream_(std::move(stream)) {}
+
+ protected:
+  const std::shared_ptr<MessageStream>& stream() const { return stream_; }
+
+ private:
+  std::shared_ptr<MessageStream> stream_;
+};
+
+// `Base` with what reads.
+template <typename Message, typename Base>
+class Reads : public Base {
+ public:
+  using Base::Base;
+
+  // Completes with std::optional<Message>: the next one, or nothing when no more come. That
+  // is so when the other side has said that none follow, and when the call is over: then
+  // Finish() says why, or ServerContext::cancelled() is true. Nothing, too, when the token's
+  // slot fires: no message is lost by that, read again.
+  template <typename Token = mqtt::DefaultToken>
+  auto Read(Token&& token = Token()) {
+    return ReadFrom<Message>(this->stream(), std::forward<Token>(token));
+  }
+
+  // See MessageStream::lost().
+  std::uint64_t lost() const { return this->stream()->lost(); }
+};
+
+// `Base` with what writes.
+template <typename Message, typename Base>
+class Writes : public Base {
+ public:
+  using Base::Base;
+
+  // Completes with bool: false if the call is over; then Finish() says why, or
+  // ServerContext::cancelled() is true. `message` is only read before this returns.
+  template <typename Token = mqtt::DefaultToken>
+  auto Write(const Message& message, Token&& token = Token()) {
+    return WriteTo(this->stream(), this->stream()->Prepare(message), std::forward<Token>(token));
+  }
+};
+
+// So on the calling side.
+template <typename Request, typename Base>
+class WritesRequests : public Writes<Request, Base> {
+ public:
+  using Writes<Request, Base>::Writes;
+
+  // No more requests follow.
+  void WritesDone() { this->stream()->WritesDone(); }
 };
 
 }  // namespace internal
 
 // --- The calling side. Movable. Destroyed before the call has ended, it cancels it.
 
-// Many replies come.
+// Many replies come: Read(), then Finish().
 template <typename Reply>
-class ClientReader {
+class ClientReader : public internal::Reads<Reply, internal::CallerStream> {
  public:
-  explicit ClientReader(std::shared_ptr<MessageStream> stream) : stream_(std::move(stream)) {}
-
-  // Completes with std::optional<Reply>: the next one, or nothing when no more come
-  // (or the token's slot fired: nothing is lost by that, read again).
-  template <typename Token = mqtt::DefaultToken>
-  auto Read(Token&& token = Token()) {
-    return internal::ReadFrom<Reply>(*stream_, std::forward<Token>(token));
-  }
+  using internal::Reads<Reply, internal::CallerStream>::Reads;
 
   // Completes with absl::Status: how the call ended, as Channel says it. What was not
   // read is thrown away. Once.
   template <typename Token = mqtt::DefaultToken>
   auto Finish(Token&& token = Token()) {
-    return internal::FinishOf(*stream_, std::forward<Token>(token));
+    return mqtt::Initiate<absl::Status>(
+        std::forward<Token>(token),
+        [stream = this->stream()](mqtt::Completion<absl::Status> done) { stream->Finish(std::move(done)); });
   }
-
-  // Ends the call early; Finish() then says kCancelled.
-  void Cancel() { (*stream_)->Cancel(); }
-
-  // See MessageStream::lost().
-  std::uint64_t lost() const { return (*stream_)->lost(); }
-
- private:
-  internal::OwnedStream stream_;
 };
 
-// Many requests go; one reply comes at the end.
+// Many requests go, one reply comes at the end: Write(), then Finish().
 template <typename Request, typename Reply>
-class ClientWriter {
+class ClientWriter : public internal::WritesRequests<Request, internal::CallerStream> {
  public:
   // `reply` is filled by the stream before Finish() completes.
   ClientWriter(std::shared_ptr<MessageStream> stream, std::shared_ptr<Reply> reply)
-      : stream_(std::move(stream)), reply_(std::move(reply)) {}
-
-  // Completes with bool: false if the call is over, and Finish() says why. `request` is
-  // only read before this returns.
-  template <typename Token = mqtt::DefaultToken>
-  auto Write(const Request& request, Token&& token = Token()) {
-    return internal::WriteTo(*stream_, request, std::forward<Token>(token));
-  }
-
-  // No more requests follow.
-  void WritesDone() { (*stream_)->WritesDone(); }
+      : internal::WritesRequests<Request, internal::CallerStream>(std::move(stream)), reply_(std::move(reply)) {}
 
   // Says WritesDone() and completes with absl::StatusOr<Reply>. Once.
   template <typename Token = mqtt::DefaultToken>
   auto Finish(Token&& token = Token()) {
     return mqtt::Initiate<absl::StatusOr<Reply>>(
-        std::forward<Token>(token), [stream = *stream_, reply = reply_](mqtt::Completion<absl::StatusOr<Reply>> done) {
+        std::forward<Token>(token),
+        [stream = this->stream(), reply = reply_](mqtt::Completion<absl::StatusOr<Reply>> done) {
           stream->WritesDone();
           const asio::cancellation_slot slot = done.slot();
           stream->Finish(mqtt::Completion<absl::Status>(
@@ -222,100 +251,38 @@ class ClientWriter {
         });
   }
 
-  void Cancel() { (*stream_)->Cancel(); }
-
  private:
-  internal::OwnedStream stream_;
   std::shared_ptr<Reply> reply_;
 };
 
-// Both ways at the same time.
+// Both ways at the same time: a reader that writes, too.
 template <typename Request, typename Reply>
-class ClientReaderWriter {
+class ClientReaderWriter : public internal::WritesRequests<Request, ClientReader<Reply>> {
  public:
-  explicit ClientReaderWriter(std::shared_ptr<MessageStream> stream) : stream_(std::move(stream)) {}
-
-  // As in ClientReader.
-  template <typename Token = mqtt::DefaultToken>
-  auto Read(Token&& token = Token()) {
-    return internal::ReadFrom<Reply>(*stream_, std::forward<Token>(token));
-  }
-
-  // As in ClientWriter.
-  template <typename Token = mqtt::DefaultToken>
-  auto Write(const Request& request, Token&& token = Token()) {
-    return internal::WriteTo(*stream_, request, std::forward<Token>(token));
-  }
-  void WritesDone() { (*stream_)->WritesDone(); }
-
-  template <typename Token = mqtt::DefaultToken>
-  auto Finish(Token&& token = Token()) {
-    return internal::FinishOf(*stream_, std::forward<Token>(token));
-  }
-  void Cancel() { (*stream_)->Cancel(); }
-  std::uint64_t lost() const { return (*stream_)->lost(); }
-
- private:
-  internal::OwnedStream stream_;
+  using internal::WritesRequests<Request, ClientReader<Reply>>::WritesRequests;
 };
 
 // --- The serving side. Belong to the handler: not to be used after it has ended.
 
-// Reads a caller's requests.
+// Reads a caller's requests: Read().
 template <typename Request>
-class ServerReader {
+class ServerReader : public internal::Reads<Request, internal::HandlerStream> {
  public:
-  explicit ServerReader(std::shared_ptr<MessageStream> stream) : stream_(std::move(stream)) {}
-
-  // Completes with std::optional<Request>: nothing when the caller has said that no more
-  // follow, or is gone (ServerContext::cancelled()).
-  template <typename Token = mqtt::DefaultToken>
-  auto Read(Token&& token = Token()) {
-    return internal::ReadFrom<Request>(stream_, std::forward<Token>(token));
-  }
-
-  // See MessageStream::lost().
-  std::uint64_t lost() const { return stream_->lost(); }
-
- private:
-  std::shared_ptr<MessageStream> stream_;
+  using internal::Reads<Request, internal::HandlerStream>::Reads;
 };
 
-// Writes replies.
+// Writes replies: Write().
 template <typename Reply>
-class ServerWriter {
+class ServerWriter : public internal::Writes<Reply, internal::HandlerStream> {
  public:
-  explicit ServerWriter(std::shared_ptr<MessageStream> stream) : stream_(std::move(stream)) {}
-
-  // Completes with bool: false if nobody reads any more (ServerContext::cancelled()).
-  // `reply` is only read before this returns.
-  template <typename Token = mqtt::DefaultToken>
-  auto Write(const Reply& reply, Token&& token = Token()) {
-    return internal::WriteTo(stream_, reply, std::forward<Token>(token));
-  }
-
- private:
-  std::shared_ptr<MessageStream> stream_;
+  using internal::Writes<Reply, internal::HandlerStream>::Writes;
 };
 
 // Both.
 template <typename Request, typename Reply>
-class ServerReaderWriter {
+class ServerReaderWriter : public internal::Writes<Reply, ServerReader<Request>> {
  public:
-  explicit ServerReaderWriter(std::shared_ptr<MessageStream> stream) : stream_(std::move(stream)) {}
-
-  template <typename Token = mqtt::DefaultToken>
-  auto Read(Token&& token = Token()) {
-    return internal::ReadFrom<Request>(stream_, std::forward<Token>(token));
-  }
-  template <typename Token = mqtt::DefaultToken>
-  auto Write(const Reply& reply, Token&& token = Token()) {
-    return internal::WriteTo(stream_, reply, std::forward<Token>(token));
-  }
-  std::uint64_t lost() const { return stream_->lost(); }
-
- private:
-  std::shared_ptr<MessageStream> stream_;
+  using internal::Writes<Reply, ServerReader<Request>>::Writes;
 };
 
 }  // namespace mqttrpc
