@@ -1,5 +1,6 @@
 // Who serves a call, and where, as responders say it.
 #include "hostile_responder.h"
+#include "packet_size.h"
 
 namespace mqttrpc {
 namespace {
@@ -7,6 +8,9 @@ namespace {
 using test::HostileResponderTest;
 using test::ItemOf;
 using test::UserProperty;
+using testing::ElementsAre;
+using testing::Gt;
+using testing::IsEmpty;
 using testing::SizeIs;
 
 TEST_F(HostileResponderTest, AForeignTopicForLaterFramesEndsTheCall) {
