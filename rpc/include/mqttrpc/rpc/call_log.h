@@ -18,16 +18,19 @@ struct CallLogOptions {
   // Also the text of errors, which handlers may have made of what a request says.
   bool texts = false;
 
-  mqtt::Clock* clock = &mqtt::SystemClock();  // Borrowed.
+  mqtt::Clock* clock = &mqtt::SystemClock();  // Borrowed, as long as the sink is.
 };
 
 // Lines, when a call has ended, such as
 //   event=call side=client service=acme.Lamp method=On target=lamp-42 status=OK ms=1.734
 //   event=call side=server service=acme.Lamp method=On caller=backend status=NOT_FOUND ms=0.069
-// Never metadata or payloads. A call of whose levels none is wanted costs nothing more.
+// Never metadata or payloads. `ms` is from Begin() to OnEnd(): on the calling side the whole call,
+// on the serving side the handler. A target or caller that is no id is quoted and escaped. Written on
+// the thread of OnEnd(). A call of whose levels none is wanted costs nothing more.
 class CallLog final : public ClientInterceptor, public ServerInterceptor {
  public:
-  // `sink` is borrowed.
+  // `sink` is borrowed until channel or server is destroyed and its executors have run for the
+  // last time.
   explicit CallLog(mqtt::LogSink& sink, CallLogOptions options = CallLogOptions()) : sink_(sink), options_(options) {}
 
   std::unique_ptr<ClientCallInterceptor> Begin(ClientCallInfo& call) override;

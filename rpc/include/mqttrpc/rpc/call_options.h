@@ -1,4 +1,4 @@
-// How one call is made.
+// How one call is made. What is out of range ends it with kInvalidArgument, not executed.
 #pragma once
 
 #include <chrono>
@@ -12,7 +12,8 @@ namespace mqttrpc {
 
 class ServerContext;
 
-// What a call's payload is written in.
+// What a call's payload is written in: application/protobuf, or application/json by proto3's JSON
+// mapping. The reply comes in the same.
 enum class ContentType { kProtobuf, kJson };
 
 // What came with a reply, or with an error of the other side.
@@ -46,7 +47,7 @@ struct CallOptions {
   bool wait_for_ready = false;
 
   // Wants no reply: completes with an empty one as soon as the broker took the
-  // request.
+  // request. Unary methods only; the request has to fit into one packet.
   bool one_way = false;
 
   // Filled before the call completes, if not null; for a stream, before Finish() does. Must

@@ -1,4 +1,5 @@
-// An interceptor that makes calls spans of traces, on either side.
+// An interceptor that makes calls spans of traces, on either side, by W3C Trace Context
+// (https://www.w3.org/TR/trace-context/).
 #pragma once
 
 #include <memory>
@@ -25,14 +26,15 @@ struct Span {
   std::optional<SpanId> parent;  // None: it is the trace's first.
   std::string name;              // "acme.Lamp/On"
   std::string peer;              // The target, or the caller.
-  mqtt::TimePoint start, end;    // On the clock of the options.
-  absl::Status status;
+  mqtt::TimePoint start, end;    // On the clock of the options: steady, not the wall's.
+  absl::Status status;           // How the call ended.
 };
 
-// Takes the spans that are sampled, as they end. Any thread; must return soon.
+// Takes the spans that are sampled, as they end. Any thread, several at a time; must return soon.
 class TraceSink {
  public:
   virtual ~TraceSink() = default;
+  // `span` lives until this returns.
   virtual void OnSpan(const Span& span) = 0;
 };
 
@@ -42,7 +44,7 @@ struct CallTracingOptions {
   // So many of the traces that begin here are sampled: 0 to 1. Others stay as they came.
   double sampled_roots = 1.0;
 
-  // Borrowed.
+  // Borrowed, as long as the sink is.
   mqtt::Clock* clock = &mqtt::SystemClock();
   mqtt::Random* random = &mqtt::SystemRandom();
 };
@@ -52,7 +54,8 @@ struct CallTracingOptions {
 // sampled hand the trace on and cost nothing more.
 class CallTracing final : public ClientInterceptor, public ServerInterceptor {
  public:
-  // `sink` is borrowed.
+  // `sink` is borrowed until channel or server is destroyed and its executors have run for the
+  // last time.
   explicit CallTracing(TraceSink& sink, CallTracingOptions options = CallTracingOptions())
       : sink_(sink), options_(options) {}
 

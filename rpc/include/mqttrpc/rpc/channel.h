@@ -39,6 +39,7 @@ class ClientInterceptor;
 // The target that means any one member of a service's pool.
 inline constexpr std::string_view kAnyInstance = "_";
 
+// What is out of range ends each call with kInvalidArgument.
 struct ChannelOptions {
   ChannelOptions() = default;  // Not an aggregate: docs/decisions/0006-coroutine-rules.md.
 
@@ -51,13 +52,15 @@ struct ChannelOptions {
   // subscription behind in that session.
   std::string inbox;
 
-  // For unary calls whose options and method name none. Streams then have no deadline.
+  // For unary calls whose options and method name none, 1 ms to 30 days. Streams then have no
+  // deadline.
   std::chrono::milliseconds default_timeout{5'000};
 
   // Calls under way at a time; more fail with kResourceExhausted.
   std::size_t maximum_calls = 100'000;
 
-  // For all calls; for those of one method, named as "acme.lamp.v1.Lamp/SetLight".
+  // For all calls; for those of one method, named as "acme.lamp.v1.Lamp/SetLight"; and for all
+  // together. Why retries are as they are: docs/decisions/0022-retries.md.
   RetryPolicy retry;
   std::map<std::string, RetryPolicy, std::less<>> method_retry;
   RetryThrottle retry_throttle;
@@ -69,8 +72,9 @@ struct ChannelOptions {
   // broker does not take in one piece. At least 1 KiB.
   std::size_t fragment_above = 256 * 1024;
 
-  // A stream, or a call with a timeout over twice this, ends with kUnavailable if the other
-  // side does not say within it that it is at work. 100 ms to 1 hour.
+  // A stream, a request in fragments, or a call with a timeout over twice this, ends with
+  // kUnavailable if the other side does not say within it, and a second for the way, that it is at
+  // work. 100 ms to 1 hour.
   std::chrono::milliseconds accept_timeout{5'000};
 
   // How often it is then asked whether it still is; after three times as long without a
@@ -83,25 +87,35 @@ struct ChannelOptions {
 
 // Makes calls. Any thread may use it; it lives on the client's executor. The client, or
 // the bus in its place, outlives the channel and may serve other purposes too. Destroying the
-// channel ends the calls under way with kCancelled.
+// channel ends the calls under way with kCancelled, callbacks without an executor of their own
+// on the thread that destroys it. Readers and writers may outlive it.
 //
 // Every call completes exactly once, at its deadline at the latest, with the
 // reply or with one of
 //   kUnavailable        nobody serves the target (not executed); the broker's
-//                       session was lost after the request went out (perhaps)
+//                       session was lost after the request went out; nothing is
+//                       heard of the device, or it does not know the call any
+//                       more (perhaps)
 //   kDeadlineExceeded   no reply in time: perhaps, or not executed if there was no
 //                       connection to send it over
 //   kCancelled          the token's cancellation slot fired, or the channel ended;
 //                       the device is told to stop (of a pool, any one member is:
 //                       elsewhere the handler runs until its deadline)
-//   kUnimplemented      the device has no such method (not executed)
+//   kUnimplemented      the device has no such method; target `_all` or `_g.*` (not
+//                       executed)
 //   kResourceExhausted  the device is at its limit (not executed, see RetryAfter);
-//                       the channel or the client's queue is; the request is larger
-//                       than the broker takes
+//                       the channel or the client's queue is; a one-way request, or
+//                       metadata, is larger than the broker takes; a reply is over
+//                       limits.message_bytes (perhaps)
 //   kInvalidArgument    options, target or metadata not valid; the device could
 //                       not parse the request (not executed)
-//   kInternal           the reply does not parse
+//   kInternal           the reply does not parse; the device breaks the protocol
+//   kDataLoss           the bytes of a message in fragments are not those sent
+//   kUnknown            an interceptor or the handler threw
+//   kPermissionDenied   and others: the broker refused the request or the inbox (not
+//                       executed)
 //   any other           the handler's answer
+// docs/errors.md has all conditions, each with its outcome.
 class Channel {
  public:
   explicit Channel(mqtt::Client& client, ChannelOptions options = ChannelOptions());

@@ -7,7 +7,8 @@
 //   auto reply = co_await stub.Call("SetLight", *request);  // absl::StatusOr<GenericMessage>
 //
 // Descriptors may come from generated code or from a pool made at run time, which then
-// outlives everything made of it, messages too. What goes over MQTT is the same.
+// outlives everything made of it, messages too. What goes over MQTT is the same. Threads and
+// what reads and writes promise are those of mqttrpc/rpc/stream.h.
 #pragma once
 
 #include <cstddef>
@@ -33,7 +34,7 @@ namespace mqttrpc {
 // Names, options and message types of a service, from its descriptor.
 class DescribedService;
 
-// Keeps what made a message, which it cannot be without.
+// Keeps what made a message, which it cannot be without, but for its descriptor's pool.
 struct GenericDelete {
   std::shared_ptr<const void> maker;
   void operator()(google::protobuf::Message* message) const { delete message; }
@@ -67,8 +68,8 @@ auto ReadGeneric(std::shared_ptr<MessageStream> stream, GenericMessage into, Tok
 // A call of a method that streams. Movable. Destroyed before the call has ended, it cancels it.
 class GenericClientStream : public internal::CallerStream {
  public:
-  // Completes with the next reply, or null when no more come (or the token's slot fired:
-  // nothing is lost by that, read again). If replies do not stream: null.
+  // Completes with the next reply, which is the reader's, or null when no more come (or the
+  // token's slot fired: nothing is lost by that, read again). If replies do not stream: null.
   template <typename Token = DefaultToken>
   auto Read(Token&& token = Token()) {
     return internal::ReadGeneric(stream(), NewReply(), std::forward<Token>(token));
@@ -85,8 +86,9 @@ class GenericClientStream : public internal::CallerStream {
   void WritesDone() { stream()->WritesDone(); }
 
   // Completes with absl::StatusOr<GenericMessage>: the reply of a method with one, else
-  // null; or why the call failed. Where requests stream to one reply, says WritesDone().
-  // What was not read is thrown away. Once.
+  // null; or why the call failed: as Channel says it, or kInvalidArgument for a Write() of
+  // another type. Where requests stream to one reply, says WritesDone(). What was not read is
+  // thrown away. Once: kFailedPrecondition after that.
   template <typename Token = DefaultToken>
   auto Finish(Token&& token = Token()) {
     return mqtt::Initiate<absl::StatusOr<GenericMessage>>(
@@ -127,6 +129,7 @@ class GenericClientStream : public internal::CallerStream {
 };
 
 // Calls a service. Small, may be copied; must not outlive its channel. Calls may outlive it.
+// Any thread.
 class GenericStub {
  public:
   // `target` is an instance's id, or kAnyInstance. The options of mqttrpc/options.proto are
@@ -187,7 +190,7 @@ class GenericServerCall : public std::enable_shared_from_this<GenericServerCall>
  public:
   const google::protobuf::MethodDescriptor& method() const { return method_; }
 
-  // Lives until the call has ended.
+  // Lives as long as this.
   ServerContext& context() const { return call_.context(); }
 
   // The request, in one of the method's input type; empty if requests stream.
@@ -213,8 +216,9 @@ class GenericServerCall : public std::enable_shared_from_this<GenericServerCall>
     return internal::WriteTo(stream_, Prepare(reply), std::forward<Token>(token));
   }
 
-  // Ends the call, with reply() if `status` is OK and replies do not stream. Once, and not
-  // of a coroutine, which returns instead. Any thread.
+  // Ends the call, with reply() if `status` is OK and replies do not stream; reply() is read
+  // on the handler's executor, then or later, and not to be touched any more. The first one
+  // counts. Not of a coroutine, which returns instead. Any thread.
   void Finish(absl::Status status);
 
  private:
@@ -234,12 +238,15 @@ class GenericServerCall : public std::enable_shared_from_this<GenericServerCall>
 };
 
 // Serves all methods of a service by one handler, which asks the call for its method. Options
-// count as in GenericStub. Outlives its servers and their handlers, as all services do.
+// count as in GenericStub. Outlives its servers and their handlers, as all services do. What a
+// handler throws ends its call with kUnknown; a request that does not parse ends it before the
+// handler, with kInvalidArgument.
 class GenericService final : public Service {
  public:
   // Returns how the call ended; then reply() is sent. May use the call until then.
   using Coroutine = std::function<asio::awaitable<absl::Status>(GenericServerCall&)>;
-  // Calls Finish(), then or later; it keeps the call until then.
+  // Calls Finish(), then or later; it keeps the call until then, and one that is dropped without it
+  // ends with kInternal. On the handler's executor.
   using Callback = std::function<void(std::shared_ptr<GenericServerCall>)>;
 
   GenericService(const google::protobuf::ServiceDescriptor& descriptor, Coroutine handler);

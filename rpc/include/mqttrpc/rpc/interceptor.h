@@ -28,7 +28,7 @@
 namespace mqttrpc {
 
 // A message about to be written. A look costs nothing; the first change copies it, since it
-// is its sender's.
+// is its sender's. Lives until the hook returns.
 class OutgoingMessage {
  public:
   explicit OutgoingMessage(const google::protobuf::Message& message) : message_(&message) {}
@@ -51,7 +51,8 @@ class CallBeginning {
 
   const MethodInfo& method() const { return method_; }
 
-  // The call ends with `why`, not executed; the interceptors behind are not asked.
+  // The call ends with `why`, not executed; the interceptors behind are not asked. OK counts
+  // as kInternal. The first Refuse() or Answer() decides.
   void Refuse(absl::Status why);
 
   // The same with a reply, of the method's type, which is copied. Unary methods only: another
@@ -88,8 +89,8 @@ class ClientCallInfo final : public CallBeginning {
   // As the caller gave it; null if requests stream.
   const google::protobuf::Message* request() const { return request_; }
 
-  // The caller's, to be changed. A timeout of 0: it named none, nor has the method's been
-  // looked up yet.
+  // The caller's, to be changed; checked when all have changed them: kInvalidArgument. A timeout
+  // of 0: it named none, nor has the method's been looked up yet.
   CallOptions& options() { return options_; }
 
  private:
@@ -126,7 +127,8 @@ class ClientInterceptor {
   virtual ~ClientInterceptor() = default;
 
   // A call is made, valid or not. Null: this one is not followed, which costs nothing more.
-  // Several calls may begin at a time. On the thread that makes the call.
+  // Several calls may begin at a time. On the thread that makes the call. This object lives as
+  // long as any call that it follows.
   virtual std::unique_ptr<ClientCallInterceptor> Begin(ClientCallInfo& call) = 0;
 };
 
@@ -177,7 +179,8 @@ class ServerInterceptor {
   virtual ~ServerInterceptor() = default;
 
   // A call that the server has admitted is about to be handled. Null: it is not followed,
-  // which costs nothing more. Several calls may begin at a time where handlers run so.
+  // which costs nothing more. Several calls may begin at a time where handlers run so. On the
+  // handler's executor. This object lives as long as any call that it follows.
   virtual std::unique_ptr<ServerCallInterceptor> Begin(ServerCallInfo& call) = 0;
 };
 

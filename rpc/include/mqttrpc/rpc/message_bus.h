@@ -20,16 +20,21 @@
 
 namespace mqttrpc {
 
-// One participant of publish and subscribe. Its functions promise what those of
-// mqtt::Client with the same names do: any thread may call them, handlers and watchers run
-// on executor(), one after the other, in order, and what was begun ends once.
+// One participant of publish and subscribe, which outlives the channels and servers on it. Its
+// functions promise what those of mqtt::Client with the same names do: any thread may call them,
+// handlers and watchers run on executor(), one after the other, in order, and what was begun
+// ends once, with the errors that the client's has.
 //
 // Whoever implements it must not call a message handler or a watcher from inside of one of
-// these functions; completions it may.
+// these functions; completions it may, and else calls them on executor(). Why it is there:
+// docs/decisions/0023-message-bus.md.
 class MessageBus {
  public:
   virtual ~MessageBus() = default;
 
+  // kNoMatchingSubscribers says that nobody gets it: a call then ends at once. Errors: kUnavailable
+  // and kCancelled leave open whether it arrives; after any other it does not. The token's slot may
+  // end it early, with kCancelled.
   template <typename Token>
   auto Publish(mqtt::Message message, Token&& token) {
     return mqtt::Initiate<absl::StatusOr<mqtt::ReasonCode>>(
@@ -40,6 +45,9 @@ class MessageBus {
         std::move(message));
   }
 
+  // What matches goes to `handler` from when this completes, in each publisher's order, with views
+  // that live until it returns; the same filter again replaces it. Shared filters (MQTT 4.8.2)
+  // too: pools use them.
   template <typename Token>
   auto Subscribe(mqtt::Subscription subscription, mqtt::MessageHandler handler, Token&& token) {
     return mqtt::Initiate<absl::StatusOr<mqtt::ReasonCode>>(
@@ -49,6 +57,7 @@ class MessageBus {
         std::move(subscription), std::move(handler));
   }
 
+  // The handler is not called any more once this completes.
   template <typename Token>
   auto Unsubscribe(std::string topic_filter, Token&& token) {
     return mqtt::Initiate<absl::StatusOr<mqtt::ReasonCode>>(
@@ -59,6 +68,7 @@ class MessageBus {
         std::move(topic_filter));
   }
 
+  // Completes once connected; or says why that will not be.
   template <typename Token>
   auto UntilConnected(Token&& token) {
     return mqtt::Initiate<absl::Status>(std::forward<Token>(token), [this](mqtt::Completion<absl::Status> done) {
@@ -66,12 +76,16 @@ class MessageBus {
     });
   }
 
+  // The state as it is, then each change, before any message that arrives after it. Channels and
+  // servers look at kind, why, session_present and client_id, and in CONNACK at Receive Maximum
+  // and Maximum Packet Size (MQTT 3.2.2.3.3, 3.2.2.3.6): absent, 65,535 and no limit.
   [[nodiscard]] virtual std::unique_ptr<mqtt::StateWatch> WatchState(
       absl::AnyInvocable<void(const mqtt::ConnectionState&)> watcher) = 0;
 
   virtual std::string client_id() const = 0;  // Known once connected.
   virtual std::string broker() const = 0;     // For messages.
   virtual asio::any_io_executor executor() const = 0;
+  // Whose clock deadlines are measured by. Copied; what it points to lives as mqtt::Environment says.
   virtual const mqtt::Environment& environment() const = 0;
 
  private:

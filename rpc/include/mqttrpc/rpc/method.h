@@ -1,4 +1,5 @@
-// What generated code says about a service.
+// What generated code says about a service: the options of mqttrpc/options.proto, checked, and the
+// standard idempotency_level.
 #pragma once
 
 #include <chrono>
@@ -34,7 +35,7 @@ struct MethodInfo {
   }
 
   std::string_view name;  // As in the .proto: "SetTarget".
-  // 0: the channel's default for unary calls; no deadline for streams.
+  // 1 ms to 30 days. 0: the channel's default for unary calls; no deadline for streams.
   std::chrono::milliseconds timeout{0};
   // Not 2. Of unary requests and replies; of a stream's messages: with 0 they may be
   // lost, which its reader counts, while the stream itself opens and ends reliably.
@@ -45,8 +46,9 @@ struct MethodInfo {
 
 // One service. Lives in static storage.
 struct ServiceInfo {
-  std::string_view name;           // Full: "acme.lamp.v1.Lamp".
-  std::string_view share_group{};  // Pool members share requests under this name; empty: the full name.
+  std::string_view name;  // Full: "acme.lamp.v1.Lamp".
+  // Pool members share requests under this name, a ShareName (MQTT 4.8.2); empty: the full name.
+  std::string_view share_group{};
   std::span<const MethodInfo> methods;
 };
 

@@ -26,6 +26,7 @@ namespace mqttrpc {
 
 class ServerInterceptor;
 
+// Start() says what is out of range.
 struct ServerOptions {
   ServerOptions() = default;  // Not an aggregate: docs/decisions/0006-coroutine-rules.md.
 
@@ -44,7 +45,8 @@ struct ServerOptions {
   std::size_t maximum_calls = 1'000;
   std::chrono::milliseconds push_back{100};
 
-  // For a request that names no time: the method's timeout, else this; 0: none.
+  // For a request that names no time: the method's timeout, else this, up to 30 days; 0: none. A
+  // stream whose caller pings has none either.
   std::chrono::milliseconds default_timeout{5'000};
 
   // Stored replies, by which a duplicated request is answered and not run
@@ -100,10 +102,13 @@ class Server {
   }
 
   // Drains: unsubscribes, answers what still arrives with UNAVAILABLE (not
-  // executed), waits for the running handlers up to `patience`, then cancels
-  // them. Completes when no handler runs and every answer is acknowledged:
-  // OkStatus; or kDeadlineExceeded if patience ended before, then up to a second
-  // later, so that cancelled coroutines have ended too.
+  // executed), waits up to `patience` for the running handlers, and for callers to confirm the
+  // ends of their streams; then cancels what is left, and answers it with UNAVAILABLE (perhaps).
+  // Completes when no handler runs and every answer is acknowledged: OkStatus, also if it was not
+  // serving; or kDeadlineExceeded if patience ended before, then up to a second
+  // later, so that cancelled coroutines have ended too. Other errors: kFailedPrecondition
+  // if another Stop() is under way; kCancelled, by the token's slot, which ends the wait only
+  // (it goes on refusing; Stop() again), or with the server. `patience`: 0 to 30 days, else the nearest.
   template <typename Token = mqtt::DefaultToken>
   auto Stop(std::chrono::milliseconds patience, Token&& token = Token()) {
     return mqtt::Initiate<absl::Status>(

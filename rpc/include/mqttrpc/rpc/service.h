@@ -40,7 +40,9 @@ class ServerCall {
   // The messages of a method that streams, either way. Lives as long as who holds it.
   std::shared_ptr<MessageStream> stream() const;
 
-  // Answers. `reply` is read before it returns and not used if `status` is an error.
+  // Answers; the first one counts. `reply` is read before it returns and not used if `status` is
+  // an error. With OK the caller gets kInternal if `reply` is null though the method has one, if it
+  // lacks a required field, or if the reply metadata cannot travel.
   void Finish(const absl::Status& status, const google::protobuf::Message* reply);
 
   // Ends a method that streams, with its one reply if it has one.
@@ -50,7 +52,7 @@ class ServerCall {
     Finish(reply.status(), reply.ok() ? &*reply : nullptr);
   }
 
-  // Answers with what an exception says: kUnknown.
+  // Answers with what() of an exception: kUnknown.
   void FinishWithException(std::exception_ptr exception);
 
   // Runs `body`, a handler that answers by itself, to its end on the handler's
@@ -71,7 +73,7 @@ class Service {
   // Names and types. Static: the same object whenever it is asked for.
   virtual const ServiceInfo& info() const = 0;
 
-  // Serves a call of info().methods[method].
+  // Serves a call of info().methods[method]. What it throws is answered kUnknown.
   virtual void Serve(std::size_t method, ServerCall call) = 0;
 };
 

@@ -52,16 +52,17 @@ struct LocalLinkOptions {
 };
 
 // A channel, and servers that it calls, with nothing in between: no broker, no packets, no
-// connection that could be lost (for those: World). All else is as over MQTT: deadlines,
-// metadata, errors, cancellation, streams, fragments, pools, and that nothing answers
-// before whoever asked has returned.
+// connection that could be lost, nothing retained (for those: World). All else is as over MQTT:
+// deadlines, metadata, errors, cancellation, streams, fragments, pools, and that nothing answers
+// before whoever asked has returned. Why it is so: docs/decisions/0023-message-bus.md.
 //
 // By itself it is a small world: nothing happens but inside Advance(), RunUntilQuiet(),
 // Run() and Until(), and time stands still until they move it. Handlers may wait by
 // kBlocking, those of mocks too: each runs on a thread of its own for which all others
 // wait, so that none runs beside another. What is pending when the link ends completes
-// with kCancelled in its destructor: what callbacks and handlers refer to must live longer.
-// Used from one thread.
+// with kCancelled in its destructor: what callbacks and handlers refer to must live longer. A
+// handler that then still waits by kBlocking, for what never comes, aborts the process. Used from
+// one thread.
 class LocalLink {
  public:
   // The instance that Serve() makes, unless it names another.
@@ -72,7 +73,8 @@ class LocalLink {
   // On an executor, and with a clock, of the test's: those of a World, or threads and real
   // time, where calls may come from any thread. Handlers then run where options say, and wait
   // by kBlocking only if that is a place with threads. The functions for a time of its own
-  // do nothing, and Run() fails with kFailedPrecondition.
+  // do nothing, and Run() fails with kFailedPrecondition. The executor's context, and what
+  // `environment` points to, live longer.
   explicit LocalLink(asio::any_io_executor executor, mqtt::Environment environment = mqtt::Environment(),
                      LocalLinkOptions options = LocalLinkOptions());
   ~LocalLink();
@@ -81,14 +83,15 @@ class LocalLink {
 
   // Calls that begin after this reach `service`, which outlives the link, at `instance` and,
   // unless options say otherwise, at kAnyInstance. Services of one instance share a server,
-  // which begins anew with each: calls under way there end.
+  // which begins anew with each: handlers that run there are cancelled, and their callers not told.
+  // A server that cannot be started (an instance that is no id, say) is an error in the log only.
   void Serve(Service& service, std::string_view instance = kServer);
 
   // For stubs.
   Channel& channel() { return *channel_; }
 
   // For channels and servers of the test's own making, which end before the link. The same
-  // one for the same id.
+  // one for the same id; "caller" is that of channel(), and each instance that is served has its own.
   MessageBus& bus(std::string_view client_id);
 
   // --- With a time of its own
@@ -104,19 +107,20 @@ class LocalLink {
   bool Until(const std::function<bool()>& done, std::optional<mqtt::Duration> patience = std::nullopt);
 
   // Starts an operation and runs until it is complete. T is what it completes with. If it
-  // was not complete in time: kDeadlineExceeded where T is makeable from absl::Status, else
-  // T(); it is cancelled then. Rethrows what it throws.
+  // was not complete within `patience`: kDeadlineExceeded where T is makeable from absl::Status,
+  // else T(); it is cancelled then. Rethrows what it throws.
   //   link.Run(stub.Hello(request));
   template <typename T>
   T Run(asio::awaitable<T> operation, std::optional<mqtt::Duration> patience = std::nullopt);
 
-  // The same for a callback: calls `start` with what is to be called at the end.
+  // The same for a callback: calls `start` with what is to be called at the end. It is not
+  // cancelled.
   //   link.Run<absl::StatusOr<HelloReply>>([&](auto done) { stub.Hello(request, options, std::move(done)); });
   template <typename T, typename Start>
     requires std::invocable<Start, absl::AnyInvocable<void(T)>>
   T Run(Start&& start, std::optional<mqtt::Duration> patience = std::nullopt);
 
-  // Since the link's begin.
+  // Since the link's begin; 0 without a time of its own.
   mqtt::Duration elapsed() const;
 
  private:
