@@ -37,9 +37,10 @@ void Publisher::Add(PublishNode&& node, bool connected, TimePoint now) {
   const std::size_t bytes = operation.bytes();
   if (bytes > options_.maximum_queued_bytes) {
     ++work_.statistics.dropped_queue_full;
-    return work_.Finish(operation.done, absl::ResourceExhaustedError(absl::StrCat("message has ", bytes,
-                                                                                  " bytes; the client's queue takes ",
-                                                                                  options_.maximum_queued_bytes)));
+    return work_.Finish(
+        operation.done,
+        StatusFrom(ReasonCode::kPacketTooLarge, absl::StrCat("message has ", bytes, " bytes; the client's queue takes ",
+                                                             options_.maximum_queued_bytes)));
   }
   if (!MakeRoom(bytes)) {
     ++work_.statistics.dropped_queue_full;

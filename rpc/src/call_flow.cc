@@ -164,9 +164,9 @@ void CallFlow::Announce() { (options_.caller ? owes_ping_ : owes_pong_) = true; 
 
 absl::Status CallFlow::TimeIs(mqtt::TimePoint now) {
   if (dead_at_ <= now) {
-    const mqtt::Duration silence =
-        accepted_ || accept_patience_ == mqtt::Duration::max() ? dead_after() : accept_patience_;
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(connected_ ? silence : dead_after()).count();
+    const bool unheard = connected_ && !accepted_ && accept_patience_ != mqtt::Duration::max();
+    const mqtt::Duration patience = unheard ? accept_patience_ : DeadAt(now) - now;
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
     return absl::UnavailableError(connected_ ? absl::StrCat("nothing was heard from the other side for ", ms, " ms")
                                              : absl::StrCat("not connected for ", ms, " ms"));
   }

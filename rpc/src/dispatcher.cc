@@ -37,11 +37,10 @@ void Dispatcher::Arrived(const mqtt::MessageView& message, mqtt::TimePoint now) 
   }
   if (request.cancel) return CancelledByCaller(request, now);
   const Found found = Find(request);
+  ReplyCache::Entry* before = nullptr;  // An attempt that failed.
   if (request.correlation_data.has_value() && !request.correlation_data->empty()) {
-    if (auto* entry = cache_.Find(request.caller, *request.correlation_data)) {
-      if (!MayRunAgain(*entry, request, found)) return Duplicate(*entry, now);
-      cache_.Forget(*entry);
-    }
+    before = cache_.Find(request.caller, *request.correlation_data);
+    if (before != nullptr && !MayRunAgain(*before, request, found)) return Duplicate(*before, now);
   }
 
   if (found.status.ok() && request.refusal.ok()) request.refusal = CheckFrames(request, MethodOf(found));
@@ -55,6 +54,7 @@ void Dispatcher::Arrived(const mqtt::MessageView& message, mqtt::TimePoint now) 
     const mqtt::QoS qos = unary ? MethodOf(found).qos : mqtt::QoS::kAtLeastOnce;
     return Refuse(request, std::move(refusal), qos, time.value_or(kMaximumTimeout));
   }
+  if (before != nullptr) cache_.Forget(*before);
   Admit(std::move(request), message.payload, found, time.has_value() ? now + *time : mqtt::kNever, now);
 }
 

@@ -292,37 +292,47 @@ void Server::Impl::CheckDrained() {
 }
 
 void Server::Impl::CheckWhatIsLeft() {
+  if (patience_over_) {  // What is said to callers now should still reach them.
+    const bool all_ended = dispatcher_.running() == 0 && answers_under_way_ == 0;
+    return all_ended || Now() >= patience_until_ ? EndStop(PatienceOver()) : void();
+  }
   if (working() == 0 && answers_under_way_ == 0 && !later_filter_.empty()) {
     UnsubscribeFrom(std::exchange(later_filter_, {}), true);
   }
   if (working() == 0 && answers_under_way_ == 0 && unsubscribing_ == 0) return EndStop(absl::OkStatus());
-  if (cancelled_handlers_ > 0 && dispatcher_.running() == 0) return EndStop(PatienceOver());
   if (Now() < patience_until_) return;
-  if (cancelled_handlers_ > 0 || working() == 0) return EndStop(PatienceOver());
+  if (working() == 0) return EndStop(PatienceOver());
+  patience_over_ = true;
   cancelled_handlers_ = dispatcher_.running();
+  given_up_calls_ = dispatcher_.held();
   patience_until_ = Now() + kCancelGrace;
   absl::Status why = absl::UnavailableError(absl::StrCat("server ", dispatcher_.instance(), " stopped"));
   SetOutcome(why, Outcome::kPerhaps);
   dispatcher_.CancelAll(why, Now());
-  if (dispatcher_.running() == 0) EndStop(PatienceOver());
+  if (working() == 0 && answers_under_way_ == 0) EndStop(PatienceOver());
 }
 
 absl::Status Server::Impl::PatienceOver() const {
-  if (cancelled_handlers_ == 0) {
+  if (!patience_over_) {
     return absl::DeadlineExceededError(absl::StrCat("the broker has not acknowledged ", answers_under_way_,
                                                     " answers and ", unsubscribing_, " ended subscriptions"));
   }
-  const std::size_t running = dispatcher_.running();
-  return absl::DeadlineExceededError(
-      absl::StrCat(cancelled_handlers_, " handlers still ran and were cancelled",
-                   running == 0 ? "" : absl::StrCat("; ", running, " of them do not heed it and run on")));
+  std::string left = absl::StrCat(cancelled_handlers_, " handlers still ran and were cancelled");
+  if (const std::size_t running = dispatcher_.running(); running > 0) {
+    absl::StrAppend(&left, "; ", running, " of them do not heed it and run on");
+  }
+  if (given_up_calls_ > 0) {
+    absl::StrAppend(&left, "; ", given_up_calls_, " calls had half a request or an end that nobody confirmed");
+  }
+  return absl::DeadlineExceededError(left);
 }
 
 void Server::Impl::EndStop(absl::Status status) {
   if (!stop_done_) return;
   if (!absl::IsCancelled(status)) phase_ = Phase::kStopped;
   patience_until_ = mqtt::kNever;
-  cancelled_handlers_ = 0;
+  patience_over_ = false;
+  cancelled_handlers_ = given_up_calls_ = 0;
   if (phase_ == Phase::kStopped && !later_filter_.empty()) UnsubscribeFrom(std::exchange(later_filter_, {}), false);
   std::exchange(stop_done_, Done())(std::move(status));
 }

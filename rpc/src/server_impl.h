@@ -130,7 +130,9 @@ class Server::Impl final : public DispatcherShell, public AnswerSink, public std
   std::size_t answers_under_way_ = 0;
   mqtt::TimePoint patience_until_ = mqtt::kNever;
   bool checking_drained_ = false;
-  std::size_t cancelled_handlers_ = 0;  // By the end of patience.
+  bool patience_over_ = false;
+  std::size_t cancelled_handlers_ = 0;  // When it was.
+  std::size_t given_up_calls_ = 0;      // Without a handler: half a request, or an unconfirmed end.
 };
 
 }  // namespace mqttrpc

@@ -41,6 +41,7 @@ TEST_F(ClientQueueTest, DropsAsManyAsTheBytesNeedButNoneForWhatNeverFits) {
   client_->Publish(Message("t", std::string(100, 'x')), Into(result_));
   Run();
   EXPECT_THAT(*result_, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(ReasonCodeOf(result_->status()), ReasonCode::kPacketTooLarge);
   EXPECT_EQ(client_->statistics().queued_messages, 4u);
   client_->Publish(Message("t", std::string(74, 'x')), Into(second_));
   Run();

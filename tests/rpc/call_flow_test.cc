@@ -342,6 +342,15 @@ TEST_F(CallFlowTest, BackFromAnAbsenceACallerAsksAgainForItsAccept) {
   EXPECT_THAT(said_, ElementsAre("w:0:16!", "w:0:16!"));
 }
 
+TEST_F(CallFlowTest, ASilenceThatHasALimitOfItsOwnIsNamedByIt) {
+  FlowOptions options = Side(false);
+  options.idle = {};
+  CallFlow responder(options, now_);
+  responder.LimitSilence(seconds(30), now_);
+  EXPECT_TRUE(Advance(responder, milliseconds(29'999)).ok());
+  EXPECT_THAT(Advance(responder, milliseconds(1)).message(), HasSubstr("for 30000 ms"));
+}
+
 // --- The end
 
 TEST_F(CallFlowTest, AResponderThatHasEndedLingersForTheConfirmation) {

@@ -380,6 +380,24 @@ TEST_F(DispatcherTest, WhileDrainingRequestsAreUnavailable) {
   ExpectRefused("14", "stopping");
 }
 
+TEST_F(DispatcherTest, AnAttemptThatIsRefusedLeavesWhatIsKnownOfTheOneBefore) {
+  Arrive(Request());
+  absl::Status not_run = absl::UnavailableError("busy");
+  SetOutcome(not_run, Outcome::kNotExecuted);
+  open_[0].Finish(not_run, nullptr);
+  ASSERT_THAT(answers_, SizeIs(1));
+  dispatcher_->StartDraining();
+  mqtt::Message second = Request();
+  test::AddUserProperty(second, "rpc-att", "2");
+  Arrive(second);
+  ASSERT_THAT(answers_, SizeIs(2));
+  EXPECT_THAT(UserProperty(answers_[1], "rpc-msg"), HasSubstr("stopping"));
+  Arrive(Request());  // What QoS 1 delivers once more.
+  ASSERT_THAT(answers_, SizeIs(3));
+  EXPECT_EQ(UserProperty(answers_[2], "rpc-msg"), "busy");
+  EXPECT_EQ(service_.calls, 1);
+}
+
 TEST_F(DispatcherTest, AHandlerThatThrowsAnswersUnknown) {
   service_.raw = nullptr;
   service_.plain = [](ServerContext&, const Question&) -> absl::StatusOr<Reply> {

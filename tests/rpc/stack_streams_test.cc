@@ -505,6 +505,21 @@ TEST_F(StreamTest, AStoppingServerLetsItsStreamsEndWell) {
   EXPECT_TRUE(stopped->ok()) << *stopped;
 }
 
+TEST_F(StreamTest, AStoppingServerSaysWhatItGaveUp) {
+  ServeAndOpenStub();
+  auto reader = stub_->Count(RangeOf(3));
+  Run();
+  world_.faults().From("me").Freeze();  // It never confirms the end.
+  EXPECT_EQ(server_->running_calls(), 0u);
+  std::optional<absl::Status> stopped;
+  server_->Stop(seconds(2), [&](absl::Status status) { stopped = std::move(status); });
+  world_.Advance(seconds(4));
+  ASSERT_TRUE(stopped.has_value());
+  EXPECT_EQ(stopped->code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(stopped->message(), HasSubstr("1 calls had half a request or an end that nobody confirmed"));
+  world_.faults().From("me").Thaw();
+}
+
 TEST_F(StreamTest, AnyMemberOfAPoolServesAWholeStream) {
   ServeStreams();
   Open();

@@ -11,9 +11,10 @@ namespace mqttrpc {
 // A failed attempt is followed by another one if its code is listed, and either nothing was
 // executed (OutcomeOf() in status.h) or the method is declared to bear it (the standard
 // option idempotency_level). All attempts have one call id: an instance that has run it
-// answers again instead of running it again. The responder's word goes first: it may ask
-// for a longer wait, or for no further try (RetryAfter()). The deadline is that of the call:
-// an attempt that could not begin before it is not waited for.
+// answers again, and runs it again only if it failed and one of the two holds. The
+// responder's word goes first: it may ask for a longer wait, or for no further try
+// (RetryAfter()). The deadline is that of the call: an attempt that could not begin before it
+// is not waited for. Why so: docs/decisions/0022-retries.md.
 struct RetryPolicy {
   RetryPolicy() = default;  // Not an aggregate: docs/decisions/0006-coroutine-rules.md.
 
@@ -29,8 +30,7 @@ struct RetryPolicy {
   std::vector<absl::StatusCode> codes{absl::StatusCode::kUnavailable, absl::StatusCode::kResourceExhausted};
 
   // Hedging: over 0, a further attempt goes out whenever so long nobody has answered,
-  // without waiting for a failure; the first good answer counts, the others' handlers
-  // are told to stop. Only for methods that bear it, and of use over a pool
+  // without waiting for a failure; the first good answer counts. Only for methods that bear it, and of use over a pool
   // (kAnyInstance), where another member may be faster. Codes that are not listed end the call.
   std::chrono::milliseconds hedging_delay{0};
 };
