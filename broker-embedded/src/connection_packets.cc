@@ -116,7 +116,9 @@ absl::Status ServerConnection::OnPacket(const mqtt::Unsubscribe& unsubscribe, mq
     ack.reason_codes.push_back(removed ? ReasonCode::kSuccess : ReasonCode::kNoSubscriptionExisted);
   }
   core_.counters.subscriptions.Set(core_.router.subscriptions().size());
-  Answer(ack);  // MQTT-3.10.4-4
+  // Behind what was on its way by then: whoever reads it may forget who took those messages.
+  shell_.Wake();
+  if (absl::Status status = writer_.AppendBehindMessages(ack); !status.ok()) LogUnsent(status);  // MQTT-3.10.4-4
   return absl::OkStatus();
 }
 

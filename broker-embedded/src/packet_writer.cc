@@ -31,7 +31,7 @@ void Drop(std::vector<T>& list) {
 }  // namespace
 
 void PacketWriter::Work::Rest(bool roomy) {
-  for (mqtt::WireBuffer* buffer : {&own, &writing}) {
+  for (mqtt::WireBuffer* buffer : {&own, &behind, &writing}) {
     if (buffer->capacity() > (roomy ? kRoomyBuffer : kSmallBuffer)) Drop(*buffer);
   }
   if (roomy) return;
@@ -39,7 +39,7 @@ void PacketWriter::Work::Rest(bool roomy) {
   if (rest.capacity() > kKeptPieces) Drop(rest);
 }
 
-PacketWriter::~PacketWriter() { host_.budget.Give(work().own.size() + work().writing.size()); }
+PacketWriter::~PacketWriter() { host_.budget.Give(work().own_bytes() + work().writing.size()); }
 
 PacketWriter::Work& PacketWriter::Busy() {
   if (work_ == nullptr) work_ = host_.pool.Take();
@@ -56,8 +56,7 @@ AliasTable& PacketWriter::Aliases() {
   return *aliases_;
 }
 
-absl::Status PacketWriter::Append(const mqtt::Packet& packet) {
-  mqtt::WireBuffer& out = Busy().own;
+absl::Status PacketWriter::AppendTo(mqtt::WireBuffer& out, const mqtt::Packet& packet) {
   const std::size_t before = out.size();
   absl::Status status = mqtt::EncodePacket(packet, mqtt::Sender::kServer, out, peer_.version);
   const std::size_t bytes = out.size() - before;
@@ -75,11 +74,11 @@ absl::Status PacketWriter::Append(const mqtt::Packet& packet) {
 }
 
 void PacketWriter::AppendPubAck(mqtt::PacketId packet_id, mqtt::ReasonCode reason_code) {
-  Work& work = Busy();
-  const std::size_t before = work.own.size();
-  mqtt::EncodePubAck(packet_id, reason_code, work.own, peer_.version);
-  host_.budget.Take(work.own.size() - before);
-  ++work.unsent_pub_acks;
+  mqtt::WireBuffer& out = Own();
+  const std::size_t before = out.size();
+  mqtt::EncodePubAck(packet_id, reason_code, out, peer_.version);
+  host_.budget.Take(out.size() - before);
+  ++work_->unsent_pub_acks;
 }
 
 // Appends the packet to the write; returns the end of it that stays where it is.
@@ -141,16 +140,19 @@ void PacketWriter::Collect(Outbox* outbox, mqtt::TimePoint now, std::vector<std:
 
 void PacketWriter::BeginWrite(Outbox* outbox, mqtt::TimePoint now) {
   const bool messages = outbox != nullptr && outbox->has_work();
-  if (work().own.empty() && !messages) return;
+  if (work().own_bytes() == 0 && !messages) return;
   Work& work = Busy();
   work.writing.swap(work.own);
   work.unsent_pub_acks = 0;
-  const std::size_t charged = work.writing.size();
+  const std::size_t charged = work.writing.size() + work.behind.size();
   if (messages) {
     EncodeMessages(*outbox, now);
   } else {
-    host_.counters.bytes_sent.Add(charged);
+    host_.counters.bytes_sent.Add(work.writing.size());
   }
+  host_.counters.bytes_sent.Add(work.behind.size());
+  work.writing += work.behind;
+  work.behind.clear();
   host_.budget.Take(work.writing.size() - charged);
 
   std::size_t from = 0;

@@ -22,8 +22,8 @@
 namespace mqttrpc::broker {
 
 // Packets of our own (acknowledgements and the like) go out first, in order; then
-// the messages of the session's Outbox, as many as one write takes. Between writes it is a
-// few words.
+// the messages of the session's Outbox, as many as one write takes; then packets of our own
+// that should not overtake them. Between writes it is a few words.
 class PacketWriter {
  public:
   struct Host;  // What the writers of one shard have in common.
@@ -39,7 +39,9 @@ class PacketWriter {
   // Appends a packet of our own. kResourceExhausted if it is over the client's
   // Maximum Packet Size (MQTT-3.1.2-24); else as EncodePacket. On an error nothing
   // is appended.
-  absl::Status Append(const mqtt::Packet& packet);
+  absl::Status Append(const mqtt::Packet& packet) { return AppendTo(Own(), packet); }
+  // The same, behind the messages of the next write; what is appended later follows it.
+  absl::Status AppendBehindMessages(const mqtt::Packet& packet) { return AppendTo(Busy().behind, packet); }
   void AppendPubAck(mqtt::PacketId packet_id, mqtt::ReasonCode reason_code);
 
   // Puts what is to be written next into `gather`, about 256 KiB at most; leaves it
@@ -52,7 +54,7 @@ class PacketWriter {
   bool writing() const { return work().active; }
   mqtt::TimePoint writing_since() const { return work().since; }  // Only if writing().
   bool idle() const { return work().idle(); }                     // Messages may still wait.
-  std::size_t own_bytes() const { return work().own.size(); }     // That wait.
+  std::size_t own_bytes() const { return work().own_bytes(); }    // That wait.
 
   // PUBACKs that the client cannot have seen yet.
   std::size_t unsent_pub_acks() const { return work().unsent_pub_acks; }
@@ -69,10 +71,12 @@ class PacketWriter {
 
   // What there is to write, while there is something.
   struct Work {
-    bool idle() const { return !active && rest.empty() && own.empty(); }
+    bool idle() const { return !active && rest.empty() && own.empty() && behind.empty(); }
+    std::size_t own_bytes() const { return own.size() + behind.size(); }
     void Rest(bool roomy);  // See Pool.
 
     mqtt::WireBuffer own;      // Our own packets, encoded.
+    mqtt::WireBuffer behind;   // So, but they follow the messages. If any do, all that come later.
     mqtt::WireBuffer writing;  // The write under way.
     std::vector<Reference> references;
     std::vector<std::span<const std::byte>> rest;  // Of it, not yet handed out; the last comes first.
@@ -83,7 +87,9 @@ class PacketWriter {
 
   const Work& work() const;
   Work& Busy();
+  mqtt::WireBuffer& Own() { return Busy().behind.empty() ? work_->own : work_->behind; }
   void Settle();
+  absl::Status AppendTo(mqtt::WireBuffer& out, const mqtt::Packet& packet);
   void BeginWrite(Outbox* outbox, mqtt::TimePoint now);
   void EncodeMessages(Outbox& outbox, mqtt::TimePoint now);
   std::string_view Encode(const Outbox::Outgoing& next, mqtt::TimePoint now);

@@ -15,6 +15,11 @@ namespace {
 // meanwhile the broker and whoever is behind it work on that. A small turn is one write.
 constexpr int kMessagesOfFirstWrite = 8;
 
+// Who writes one message after another, each when the one before is taken, gives one command
+// in each handler. As long as it does, its turn waits: for so many handlers, and so long, at most.
+constexpr int kMostHandlersWaited = 16;
+constexpr std::chrono::microseconds kLongestTurnWait{100};
+
 }  // namespace
 
 struct Client::Impl::Watcher {
@@ -110,9 +115,19 @@ std::unique_ptr<StateWatch> Client::Impl::Watch(absl::AnyInvocable<void(const Co
 // --- Turns --------------------------------------------------------------------
 
 void Client::Impl::ScheduleTurn() {
+  ++commands_;
   if (turn_scheduled_ || turning_) return;
   turn_scheduled_ = true;
-  strand_.Post([self = shared_from_this()] {
+  turn_due_ = Now() + kLongestTurnWait;
+  PostTurn(0);
+}
+
+void Client::Impl::PostTurn(int handlers_waited) {
+  strand_.Post([self = shared_from_this(), handlers_waited, commands = commands_] {
+    const bool more_came = self->commands_ != commands;
+    if (more_came && handlers_waited < kMostHandlersWaited && self->Now() < self->turn_due_) {
+      return self->PostTurn(handlers_waited + 1);
+    }
     self->turn_scheduled_ = false;
     self->Turn(self->Now());
   });

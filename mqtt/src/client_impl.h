@@ -67,6 +67,7 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>,
   // Everything the core asks for, once the callbacks and commands of this turn are
   // through: so that one write, or two if they are many, carries all that they caused.
   void ScheduleTurn();
+  void PostTurn(int handlers_waited);
   void Turn(TimePoint now);
   void Handle(Event event);
   void Deliver(const Delivery& delivery);
@@ -98,6 +99,8 @@ class Client::Impl final : public std::enable_shared_from_this<Impl>,
   // Strand only.
   ClientCore core_;
   bool turn_scheduled_ = false;
+  std::uint64_t commands_ = 0;  // That asked for a turn, so far.
+  TimePoint turn_due_;          // The scheduled one waits no longer for others.
   bool turning_ = false;
   TimePoint turn_time_;  // Of the turn under way.
   bool ended_ = false;

@@ -81,6 +81,23 @@ TEST_F(BrokerSubscribeTest, EndsSubscriptions) {  // MQTT-3.10.4-1, -2, -4 to -6
   EXPECT_EQ(broker().statistics().subscriptions, 0u);
 }
 
+// Who has heard that a subscription is over may have forgotten who took its messages.
+TEST_F(BrokerSubscribeTest, MessagesThatWereOnTheirWayComeBeforeTheUnsubAck) {
+  auto client = Connected("me");
+  Subscribe(*client, "a");
+  client->Send(PublishOf("a", "x"));
+  mqtt::Unsubscribe unsubscribe;
+  unsubscribe.packet_id = 5;
+  unsubscribe.topic_filters = {"a"};
+  client->Send(unsubscribe);
+  client->Send(SubscribeTo("a"));  // What is answered later keeps its place.
+  Settle();
+  EXPECT_EQ(client->Next<mqtt::Publish>().payload, "x");
+  EXPECT_EQ(client->Next<mqtt::UnsubAck>().packet_id, 5);
+  client->Next<mqtt::SubAck>();
+  EXPECT_EQ(client->waiting(), 0u);
+}
+
 TEST_F(BrokerSubscribeTest, ForgetsTheSubscriptionsOfAClientThatLeft) {
   auto client = Connected("me");
   Subscribe(*client, "a/#");

@@ -270,7 +270,7 @@ TEST_F(FailureTest, DrainCancelsWhatOutlastsItsPatience) {
   std::optional<absl::Status> stopped;
   server_->Stop(seconds(2), [&](absl::Status status) { stopped = std::move(status); });
   clock_.Advance(milliseconds(1999));
-  EXPECT_EQ(log_of_handler_, "begin");
+  EXPECT_EQ(log_of_handler_, "begin ");
   clock_.Advance(milliseconds(1));
   EXPECT_EQ(log_of_handler_, "begin told aborted cancelled");
   EXPECT_FALSE(stopped.has_value()) << "the caller may not have heard of it";
