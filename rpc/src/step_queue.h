@@ -5,7 +5,6 @@
 #include <vector>
 
 #include <asio/any_io_executor.hpp>
-#include <asio/post.hpp>
 
 #include "mqttrpc/mqtt/completion.h"
 
@@ -16,7 +15,8 @@ class StepQueue {
  public:
   using Step = std::pair<mqtt::Completion<bool>, bool>;
 
-  explicit StepQueue(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+  explicit StepQueue(const asio::any_io_executor& executor)
+      : posting_(asio::require(executor, asio::execution::blocking.never)) {}
 
   // While an operation is being begun: what completes meanwhile does so later, on the
   // executor. A completion must not come inside of its own initiation.
@@ -39,7 +39,7 @@ class StepQueue {
     if (!beginning_) {
       steps_.emplace_back(std::move(done), yes);
     } else {
-      asio::post(executor_, [done = std::move(done), yes]() mutable { done(yes); });
+      posting_.execute([done = std::move(done), yes]() mutable { done(yes); });
     }
   }
 
@@ -47,7 +47,7 @@ class StepQueue {
   std::vector<Step> Take() { return std::exchange(steps_, {}); }
 
  private:
-  const asio::any_io_executor executor_;
+  const asio::any_io_executor posting_;  // asio::post() would make it anew for each.
   std::vector<Step> steps_;
   bool beginning_ = false;
 };

@@ -59,7 +59,7 @@ TEST_F(HostileCallerTest, AFrameOverOurLimitOfBytesEndsItsCall) {
   Say("m:0", Bytes(ItemOf(0, 100'000)));  // The first one comes before anyone said how much.
   EXPECT_TRUE(Heard("m:0"));
   Say("m:1", Bytes(ItemOf(1, 100'000)));
-  ExpectBroken(kInternal, "we take 16384");
+  ExpectBroken(kInternal, "we take 65536");
   ExpectNothingLeftBeside();
 }
 

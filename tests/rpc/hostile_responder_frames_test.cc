@@ -50,10 +50,10 @@ TEST_F(HostileResponderTest, AGapThatStaysIsAskedForAndGoesOn) {
 TEST_F(HostileResponderTest, AFrameOverOurLimitOfBytesEndsTheCall) {
   ServeMallory();
   Reader reader = BeginCount();
-  Say("m:0", Bytes(ItemOf(0, 20'000)));  // The first one is taken whatever it has.
+  Say("m:0", Bytes(ItemOf(0, 100'000)));  // The first one is taken whatever it has.
   EXPECT_TRUE(ReadOne(reader).has_value());
-  Say("m:1", Bytes(ItemOf(1, 20'000)));
-  ExpectInternal(reader, "we take 16384");
+  Say("m:1", Bytes(ItemOf(1, 100'000)));
+  ExpectInternal(reader, "we take 65536");
   ExpectNothingLeftBeside();
 }
 

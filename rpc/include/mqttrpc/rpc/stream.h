@@ -39,7 +39,7 @@ struct StreamLimits {
 
   // The largest of them, with its topic and properties: 1 KiB to 256 MiB. Larger
   // messages come in fragments. The broker may take less.
-  std::size_t frame_bytes = 16 * 1024;
+  std::size_t frame_bytes = 64 * 1024;
 
   // The largest message, put together, 1 KiB to 2 GiB: a larger one ends its call with
   // RESOURCE_EXHAUSTED.
