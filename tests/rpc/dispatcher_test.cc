@@ -4,11 +4,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <asio/io_context.hpp>
 
+#include "dispatcher_host.h"
 #include "echo_service.h"
 #include "messages.h"
-#include "rpc1.h"
 
 namespace mqttrpc {
 namespace {
@@ -33,35 +32,11 @@ class Log final : public mqtt::LogSink {
   std::vector<std::string> lines;
 };
 
-class DispatcherTest : public testing::Test, public DispatcherShell {
+class DispatcherTest : public testing::Test, public test::DispatcherHost {
  protected:
-  // So that calls find their way back, as to a server.
-  struct Sink final : AnswerSink {
-    explicit Sink(DispatcherTest& test_in) : test(test_in) {}
-    void HandlerEnded(ServerCall::State& call, Answer answer) override {
-      test.dispatcher_->HandlerEnded(call, std::move(answer), test.now_);
-    }
-    void HandlerLost(ServerCall::State& call) override { test.dispatcher_->HandlerLost(call); }
-    void Read(ServerCall::State& call, google::protobuf::Message& message, mqtt::Completion<bool> done,
-              std::uint64_t number) override {
-      test.dispatcher_->Read(call, message, std::move(done), number, test.now_);
-    }
-    void CancelRead(ServerCall::State& call, std::uint64_t number) override {
-      test.dispatcher_->CancelRead(call, number);
-    }
-    void Write(ServerCall::State& call, WrittenMessage message, mqtt::Completion<bool> done) override {
-      test.dispatcher_->Write(call, std::move(message), std::move(done), test.now_);
-    }
-    void GiveUp(ServerCall::State& call, const absl::Status& why) override {
-      test.dispatcher_->GiveUp(call, why, test.now_);
-    }
-    DispatcherTest& test;
-  };
-
   void SetUp() override {
     options_.maximum_calls = 2;
-    dispatcher_ = std::make_unique<Dispatcher>(options_, codec_, *this, log_);
-    dispatcher_->set_instance("dev-1");
+    MakeDispatcher(options_, log_, "dev-1");
     dispatcher_->Add(service_);
     // Leaves its calls open for the test to end.
     service_.raw = [this](ServerCall call) { open_.push_back(std::move(call)); };
@@ -73,17 +48,6 @@ class DispatcherTest : public testing::Test, public DispatcherShell {
     answers_.push_back(std::move(message));
   }
   void Step(mqtt::Completion<bool> done, bool yes) override { done(yes); }
-  void CallReleased() override {}
-  std::shared_ptr<const HandlerPlace> PlaceForHandler() override {
-    auto place = std::make_shared<HandlerPlace>();
-    place->sink = sink_;
-    place->home = place->executor = io_.get_executor();
-    return place;
-  }
-  void RunHandler(Service& service, std::size_t method, std::shared_ptr<ServerCall::State> call) override {
-    service.Serve(method, ServerCall(call));
-    if (call->linked()) call->OwnPayload();
-  }
 
   mqtt::Message Request(std::string_view id = "id-1", std::string_view method = "Echo",
                         std::string_view target = "dev-1", std::string_view service = "mqttrpc.test.Echo") {
@@ -125,14 +89,9 @@ class DispatcherTest : public testing::Test, public DispatcherShell {
     EXPECT_EQ(service_.calls, 0);
   }
 
-  asio::io_context io_;
   ServerOptions options_;
-  Rpc1 codec_{"rpc1"};
   Log log_;
-  mqtt::TimePoint now_{std::chrono::hours(1)};
-  std::shared_ptr<Sink> sink_ = std::make_shared<Sink>(*this);
   EchoService service_;
-  std::unique_ptr<Dispatcher> dispatcher_;
   std::deque<ServerCall> open_;
   std::vector<mqtt::Message> answers_;
 };
