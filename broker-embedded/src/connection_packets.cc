@@ -116,7 +116,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::Unsubscribe& unsubscribe, mq
     ack.reason_codes.push_back(removed ? ReasonCode::kSuccess : ReasonCode::kNoSubscriptionExisted);
   }
   core_.counters.subscriptions.Set(core_.router.subscriptions().size());
-  // Behind what was on its way by then: whoever reads it may forget who took those messages.
+  // Behind the messages of the same write: whoever reads it may forget who took those.
   shell_.Wake();
   if (absl::Status status = writer_.AppendBehindMessages(ack); !status.ok()) LogUnsent(status);  // MQTT-3.10.4-4
   return absl::OkStatus();

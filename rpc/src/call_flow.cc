@@ -18,8 +18,9 @@ constexpr std::chrono::seconds kGapPatience{1};
 constexpr std::chrono::milliseconds kRewindPause{500};
 // What a caller may take to hear the end of a call.
 constexpr std::chrono::seconds kLinger{30};
-// As long as a writer that may lose messages waits for room before it says what it has sent.
-constexpr std::chrono::milliseconds kAnnouncePatience{100};
+// As long as a writer waits for room before it says what it has sent.
+constexpr std::chrono::milliseconds kAnnouncePatience{100};  // For frames that may be lost.
+constexpr std::chrono::milliseconds kKeptPatience{250};      // For the memory of those that are kept.
 
 }  // namespace
 
@@ -88,7 +89,8 @@ absl::Status CallFlow::Control(const Frame& frame, mqtt::TimePoint now) {
       return absl::InternalError(absl::StrCat("the peer sent the frame ", frame.Text(), " where it means nothing"));
   }
   receiving_.PeerSent(frame.number);
-  if (receiving_.WorthTelling()) owes_window_ = true;
+  // Whoever says how much it sent may wait to hear that it is here.
+  if (receiving_.WorthTelling() || told_next_ < receiving_.next()) owes_window_ = true;
   WatchGap(now);
   return absl::OkStatus();
 }
@@ -153,10 +155,17 @@ void CallFlow::Taken() {
 }
 
 void CallFlow::Written(mqtt::TimePoint now) {
-  if (options_.sends_reliably || !sending_.blocked()) {
+  const bool waits = options_.sends_reliably ? sending_.waits_for_acknowledgement() : sending_.blocked();
+  if (!waits) {
     announce_at_ = mqtt::kNever;
   } else if (announce_at_ == mqtt::kNever) {
-    announce_at_ = now + kAnnouncePatience;
+    announce_at_ = now + (options_.sends_reliably ? kKeptPatience : kAnnouncePatience);
+  }
+}
+
+void CallFlow::NotTaken(mqtt::TimePoint now) {
+  if (options_.sends_reliably && rewind_at_ == mqtt::kNever) {
+    rewind_at_ = std::max(rewind_allowed_at_, now + kGapPatience);
   }
 }
 
@@ -210,7 +219,7 @@ std::optional<Frame> CallFlow::TakeControl() {
   if (!connected_) return std::nullopt;
   if (std::exchange(owes_accept_, false)) return Frame(Frame::Kind::kAccept, receiving_.Grant());
   if (std::exchange(owes_window_, false)) {
-    Frame window(Frame::Kind::kWindow, receiving_.next());
+    Frame window(Frame::Kind::kWindow, told_next_ = receiving_.next());
     window.limit = std::max(receiving_.Grant(), window.number);
     window.again = std::exchange(owes_again_, false);
     return window;

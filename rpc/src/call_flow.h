@@ -67,9 +67,11 @@ class CallFlow : public mqtt::DeadlineQueue::Entry, public ListNode {
   void AskAgain() { owes_again_ = owes_window_ = true; }
   // Messages were taken: the other side may send more.
   void Taken();
-  // Messages were written. One that may be lost and has no room may wait for frames that
-  // nobody knows of.
+  // Messages were written. One without room may wait for frames that nobody knows of, if they
+  // may be lost; or for the memory of those that the other side has, but sees no need to tell.
   void Written(mqtt::TimePoint now);
+  // A frame was not taken, but may be another time: it is sent again a while later.
+  void NotTaken(mqtt::TimePoint now);
   // Whatever is due. Not OK: the other side is gone, kUnavailable.
   absl::Status TimeIs(mqtt::TimePoint now);
   mqtt::TimePoint WakeAt() const;
@@ -113,6 +115,7 @@ class CallFlow : public mqtt::DeadlineQueue::Entry, public ListNode {
   // Frames owed.
   bool owes_accept_ = false;
   bool owes_window_ = false;
+  std::uint64_t told_next_ = 0;  // By the last window.
   bool owes_again_ = false;
   bool owes_ping_ = false;
   bool owes_pong_ = false;

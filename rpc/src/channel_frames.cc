@@ -135,7 +135,7 @@ absl::Status Channel::Impl::TakeFrame(ChannelCall& call, ResponseIn& response, s
     }
     frames.instance = std::string(instance);
     call.later_topic = std::string(response.later_topic);
-    frames.maximum_packet = response.maximum_packet.value_or(kFirstFragmentPacket);
+    frames.maximum_packet = std::max(response.maximum_packet.value_or(kFirstFragmentPacket), kLeastPacket);
     frames.sending().set_room(LaterRoom(frames));
     frames.Heard(Now());
     frames.Accepted(frame.number);
@@ -143,7 +143,7 @@ absl::Status Channel::Impl::TakeFrame(ChannelCall& call, ResponseIn& response, s
   }
   if (frames.instance.empty()) return absl::InternalError("the responder does not say who it is");
   frames.Heard(Now());
-  if (frame.kind == Frame::Kind::kWindow && frames.maximum_packet == 0) {
+  if (frames.maximum_packet == 0 && (frame.kind == Frame::Kind::kWindow || call.method->streams_requests())) {
     // Its accept is lost, and we do not know what it takes.
     frames.sending().set_room(LaterRoom(frames));
     if (!std::exchange(frames.asked_for_accept, true)) frames.AskAgain();
@@ -261,6 +261,12 @@ void Channel::Impl::SendLater(ChannelCall& call, const Frame& frame, const Fragm
     if (self == nullptr) return;
     const Turn turn(*self);
     self->pacer_.Sent(size);
+    if (IsRefusedForNow(result.status()) && held->frames != nullptr && held->phase == PendingCall::Phase::kSent) {
+      self->Debug("frame_not_taken", ToStd(result.status().message()));
+      held->frames->NotTaken(self->Now());
+      held->frames->ScheduleIn(self->flows_);
+      self->ArmTimer();
+    }
     if (IsRefusedForGood(result.status())) self->table_.GiveUp(*held, result.status());
   };
   bus_->Publish(std::move(message), mqtt::Completion<absl::StatusOr<ReasonCode>>(std::move(sent)));

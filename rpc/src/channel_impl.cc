@@ -299,6 +299,10 @@ void Channel::Impl::AbandonSending(PendingCall& base) {
 
 void Channel::Impl::SendCancel(PendingCall& call) {
   if (bus_ == nullptr) return;
+  const auto& frames = static_cast<ChannelCall&>(call).frames;
+  if (call.later_topic.empty() && call.accepted() && !frames->instance.empty()) {  // Its accept was lost.
+    return SendCancelTo(frames->instance, call.correlation_data());
+  }
   // Nobody minds if it does not arrive: the deadline travelled with the request.
   bus_->Publish(codec_.EncodeCancel(RequestHead(call), call.later_topic), [](const absl::StatusOr<ReasonCode>&) {});
 }

@@ -27,7 +27,8 @@ constexpr milliseconds kLongestIdle{3'600'000};
 // A request in fragments is given up if its rest does not come.
 constexpr std::chrono::seconds kRequestPatience{30};
 
-// While much is kept for all callers, each has this at least.
+// While much is kept for all callers, each has this at least: those behind it wait for a
+// window, which they ask for.
 constexpr std::size_t kLeastKeptBytes = 64 * 1024;
 
 // How long a frame is worth delivering where the caller does not ping.
@@ -307,6 +308,15 @@ void Dispatcher::SendFragment(CallFlow& flow) {
 void Dispatcher::FrameSent(ServerCall::State& call, std::size_t bytes, const absl::Status& status,
                            mqtt::TimePoint now) {
   pacer_.Sent(bytes);
+  if (IsRefusedForNow(status) && call.frames != nullptr) {
+    if (log_.Wants(LogLevel::kWarning)) {
+      log_.Write(LogLevel::kWarning,
+                 absl::StrCat("event=frame_not_taken instance=", instance_, " caller=", mqtt::ToAbsl(call.caller()),
+                              " why=", Quoted(ToStd(status.message()))));
+    }
+    call.frames->NotTaken(now);
+    call.frames->ScheduleIn(flows_);
+  }
   if (call.frames != nullptr && call.frames->waiters.writing()) Settle(call, now);
   if (IsRefusedForGood(status) && call.frames != nullptr) Break(call, status, now);
 }

@@ -10,13 +10,18 @@
 
 namespace mqttrpc {
 
-// Not taken, however often it is sent: too large, or not allowed. A frame that was lost is no
-// such, nor one for which there is no room just now, in the client's queue or, as the broker says
-// (0x97), in that of the other side: it is sent again when that side misses it.
-inline bool IsRefusedForGood(const absl::Status& sending) {
+// Not taken as there is no room just now, in the client's queue or, as the broker says (0x97), in
+// that of the other side.
+inline bool IsRefusedForNow(const absl::Status& sending) {
   const std::optional<mqtt::ReasonCode> code = mqtt::ReasonCodeOf(sending);
-  if (sending.ok() || code == mqtt::ReasonCode::kQuotaExceeded) return false;
-  if (absl::IsResourceExhausted(sending) && !code.has_value()) return false;
+  return absl::IsResourceExhausted(sending) &&
+         code.value_or(mqtt::ReasonCode::kQuotaExceeded) == mqtt::ReasonCode::kQuotaExceeded;
+}
+
+// Not taken, however often it is sent: too large, or not allowed. A frame that was lost is no
+// such: the other side misses it.
+inline bool IsRefusedForGood(const absl::Status& sending) {
+  if (sending.ok() || IsRefusedForNow(sending)) return false;
   return !absl::IsCancelled(sending) && !absl::IsUnavailable(sending) && !absl::IsDeadlineExceeded(sending);
 }
 

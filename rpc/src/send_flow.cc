@@ -69,6 +69,10 @@ void SendFlow::DropUntil(std::uint64_t next) {
   most_sent_ = std::max(most_sent_, sent_);
 }
 
+void SendFlow::set_most_kept_bytes(std::size_t bytes) {
+  if (std::exchange(most_kept_bytes_, bytes) < bytes) Cut();
+}
+
 void SendFlow::Cut() {
   while (!queue_.empty()) {
     const Queued& first = queue_.front();

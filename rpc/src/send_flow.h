@@ -51,8 +51,11 @@ class SendFlow {
   std::size_t bytes() const { return bytes_; }            // Of messages kept here.
   std::size_t kept_bytes() const { return kept_bytes_; }  // Of those, in frames that are not acknowledged.
   // No frame is cut while so many are; one always may be.
-  void set_most_kept_bytes(std::size_t bytes) { most_kept_bytes_ = bytes; }
-  static constexpr std::size_t kMostKeptBytes = 4 * 1024 * 1024;
+  void set_most_kept_bytes(std::size_t bytes);
+  // Twice what a reader takes before it says so.
+  static constexpr std::size_t kMostKeptBytes = 1024 * 1024;
+  // Messages wait although the other side has room for them: what is kept has to go first.
+  bool waits_for_acknowledgement() const { return blocked() && next_ < limit_; }
 
  private:
   struct Queued {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 #include <asio/dispatch.hpp>
 #include <asio/post.hpp>
 #include <asio/strand.hpp>
@@ -317,14 +318,19 @@ absl::Status Server::Impl::PatienceOver() const {
     return absl::DeadlineExceededError(absl::StrCat("the broker has not acknowledged ", answers_under_way_,
                                                     " answers and ", unsubscribing_, " ended subscriptions"));
   }
-  std::string left = absl::StrCat(cancelled_handlers_, " handlers still ran and were cancelled");
+  std::vector<std::string> left;
+  if (cancelled_handlers_ > 0)
+    left.push_back(absl::StrCat(cancelled_handlers_, " handlers still ran and were cancelled"));
   if (const std::size_t running = dispatcher_.running(); running > 0) {
-    absl::StrAppend(&left, "; ", running, " of them do not heed it and run on");
+    left.push_back(absl::StrCat(running, " of them do not heed it and run on"));
   }
   if (given_up_calls_ > 0) {
-    absl::StrAppend(&left, "; ", given_up_calls_, " calls had half a request or an end that nobody confirmed");
+    left.push_back(absl::StrCat(given_up_calls_, " calls had half a request or an end that nobody confirmed"));
   }
-  return absl::DeadlineExceededError(left);
+  if (answers_under_way_ > 0) {
+    left.push_back(absl::StrCat("the broker has not acknowledged ", answers_under_way_, " answers"));
+  }
+  return absl::DeadlineExceededError(absl::StrJoin(left, "; "));
 }
 
 void Server::Impl::EndStop(absl::Status status) {

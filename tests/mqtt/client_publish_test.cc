@@ -38,14 +38,15 @@ TEST_F(ClientPublishTest, SendsTheWholeMessageAndCompletesWithTheBrokersReasonCo
 // Time that goes on with every look at it.
 class TickingClock final : public Clock {
  public:
-  explicit TickingClock(Clock& clock) : clock_(clock) {}
-  TimePoint Now() const override { return clock_.Now() + std::chrono::microseconds(++looks_); }
+  explicit TickingClock(Clock& clock, Duration step = std::chrono::microseconds(1)) : clock_(clock), step_(step) {}
+  TimePoint Now() const override { return clock_.Now() + ++looks_ * step_; }
   std::unique_ptr<Timer> NewTimer(asio::any_io_executor executor) override {
     return clock_.NewTimer(std::move(executor));
   }
 
  private:
   Clock& clock_;
+  const Duration step_;
   mutable int looks_ = 0;
 };
 
@@ -101,6 +102,43 @@ TEST_F(ClientPublishTest, OneTurnsMessagesGoOutInOneWrite) {
   Run();
   EXPECT_EQ(peer_->reads(), before + 1);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(peer_->Expect<Publish>().payload, std::to_string(i));
+}
+
+// As by a coroutine that writes one message when the one before is taken. docs/decisions/0024.
+class ClientRowTest : public ClientPublishTest {
+ protected:
+  // Publishes `count` messages, each from a handler that the one before has posted when it
+  // published; returns how many writes that takes.
+  int WritesFor(int count) {
+    const int before = peer_->reads();
+    std::function<void(int)> publish = [&](int left) {
+      if (left > 1) asio::post(client_->executor(), [&publish, left] { publish(left - 1); });
+      client_->Publish(Message("t", "x"), [](const CodeOr&) {});
+    };
+    asio::post(client_->executor(), [&] { publish(count); });
+    Run();
+    for (int i = 0; i < count; ++i) peer_->Expect<Publish>();
+    return peer_->reads() - before;
+  }
+};
+
+TEST_F(ClientRowTest, MessagesFromHandlersInARowShareAWrite) {
+  StartConnected();
+  EXPECT_EQ(WritesFor(1), 1);
+  EXPECT_EQ(WritesFor(10), 1);
+}
+
+TEST_F(ClientRowTest, ButNotHoweverManyTheyAre) {
+  StartConnected();
+  EXPECT_EQ(WritesFor(40), 3);
+}
+
+TEST_F(ClientRowTest, AndNotForLong) {
+  TickingClock ticking(clock_, std::chrono::microseconds(30));
+  options_.environment.clock = &ticking;
+  StartConnected();
+  EXPECT_GT(WritesFor(12), 1);
+  client_ = nullptr;  // Before its clock.
 }
 
 TEST_F(ClientPublishTest, WhatManyMessagesCauseGoesOutBeforeTheLastIsHandled) {

@@ -342,6 +342,41 @@ TEST_F(CallFlowTest, BackFromAnAbsenceACallerAsksAgainForItsAccept) {
   EXPECT_THAT(said_, ElementsAre("w:0:16!", "w:0:16!"));
 }
 
+// Twice as much as fits is written; the reader, whose window is large, sees no need to tell what it has.
+TEST_F(CallFlowTest, WhoKeepsTooMuchSaysWhatItSentAndIsToldWhatCame) {
+  responder_.sending().Grant(16);
+  responder_.sending().set_most_kept_bytes(200);
+  for (int i = 0; i < 4; ++i) responder_.sending().Write(std::string(100, 'x'));
+  for (int i = 0; i < 2; ++i) {
+    const FragmentOut fragment = responder_.sending().Take();
+    ASSERT_TRUE(caller_.Message(Fragment(fragment.sequence, fragment.payload()), now_).ok());
+  }
+  ASSERT_FALSE(responder_.sending().HasFragment());
+  responder_.Written(now_);
+  EXPECT_TRUE(Advance(responder_, milliseconds(249)).ok());
+  EXPECT_THAT(said_, IsEmpty());
+  EXPECT_TRUE(Advance(responder_, milliseconds(1)).ok());
+  EXPECT_THAT(said_, ElementsAre("q:2"));
+  Accept();
+  ASSERT_TRUE(caller_.Control(Frame(Frame::Kind::kPong, 2), now_).ok());
+  EXPECT_THAT(Controls(caller_), ElementsAre("w:2:16"));
+  ASSERT_TRUE(caller_.Control(Frame(Frame::Kind::kPong, 2), now_).ok());
+  EXPECT_THAT(Controls(caller_), IsEmpty()) << "it was told";
+  ASSERT_TRUE(responder_.Control(Window(2, 16), now_).ok());
+  EXPECT_TRUE(responder_.sending().HasFragment());
+}
+
+TEST_F(CallFlowTest, AFrameThatWasNotTakenIsSentAgainLater) {
+  responder_.sending().Grant(16);
+  responder_.sending().Write("a");
+  responder_.sending().Take();
+  responder_.NotTaken(now_);
+  EXPECT_TRUE(Advance(responder_, milliseconds(999)).ok());
+  EXPECT_FALSE(responder_.sending().HasFragment());
+  EXPECT_TRUE(Advance(responder_, milliseconds(1)).ok());
+  EXPECT_TRUE(responder_.sending().HasFragment());
+}
+
 TEST_F(CallFlowTest, ASilenceThatHasALimitOfItsOwnIsNamedByIt) {
   FlowOptions options = Side(false);
   options.idle = {};

@@ -119,6 +119,7 @@ TEST_F(FramePacerTest, NoMoreThanSoManyFramesAreUnderWayWhateverTheBrokerTakes) 
 
 TEST_F(FramePacerTest, AboutAMebibyteIsUnderWay) {
   CallFlow& a = NewFlow(200'000);
+  a.sending().set_most_kept_bytes(20 * 200'000);
   pacer_.Connected(65'535);
   Write(a, 20, 200'000);
   EXPECT_EQ(sent_.size(), 6u);  // The last one passes it.

@@ -8,9 +8,11 @@ namespace {
 using test::HostileResponderTest;
 using test::ItemOf;
 using test::UserProperty;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::Gt;
 using testing::IsEmpty;
+using testing::Lt;
 using testing::SizeIs;
 
 TEST_F(HostileResponderTest, AForeignTopicForLaterFramesEndsTheCall) {
@@ -122,6 +124,34 @@ TEST_F(HostileResponderTest, UntilTheAcceptIsHeardFramesAreSmallAndItIsAskedForO
   writer.Write(ItemOf(1, 4'000), [](bool) {});
   Run();
   EXPECT_THAT(inbox_, SizeIs(1));
+  writer.Cancel();
+  ExpectNothingLeftBeside();
+}
+
+// Its accept is lost, and its first message tells who serves.
+TEST_F(HostileResponderTest, OneThatTalksBeforeItsAcceptIsAskedForItAndCancelledWhereItIs) {
+  ServeMallory();
+  auto stream = pool_->Mirror();
+  TakeOpening();
+  Say("m:0", Bytes(ItemOf(0)));
+  Say("m:1", Bytes(ItemOf(1)));
+  EXPECT_THAT(FramesHeard(), ElementsAre("w:1:64!"));
+  stream.Cancel();
+  Run();
+  EXPECT_EQ(UserProperty(inbox_.back(), "rpc-f"), "c");
+  EXPECT_EQ(inbox_.back().topic_name, "rpc1/u/dev-9/me");
+  ExpectNothingLeftBeside();
+}
+
+TEST_F(HostileResponderTest, OneThatTakesNearlyNothingGetsFramesOfAKibibyte) {
+  ServeMallory();
+  auto writer = victim_->Sum();
+  TakeOpening();
+  Say("a:100", "", {{"rpc-to", "rpc1/u/dev-9/me"}, {"rpc-mps", "1"}});
+  writer.Write(ItemOf(0, 4'000), [](bool) {});
+  Run();
+  EXPECT_THAT(inbox_, SizeIs(AllOf(Gt(3u), Lt(8u))));
+  for (const mqtt::Message& each : inbox_) EXPECT_LE(PacketSize(each), 1'024u);
   writer.Cancel();
   ExpectNothingLeftBeside();
 }

@@ -161,6 +161,23 @@ TEST_F(StreamTest, AMessageInFragmentsSurvivesALostSession) {
   EXPECT_EQ(streams_.begun, 1);
 }
 
+TEST_F(StreamTest, WhatAFullQueueOfTheClientDidNotTakeIsSentAgain) {
+  mqtt::ClientOptions client;
+  client.maximum_queued_bytes = 150'000;
+  device_ = &world_.NewClient("dev-1", client);
+  ServeStreams();
+  OpenStub();
+  world_.faults().From("dev-1").Freeze();
+  auto reader = stub_->Count(RangeOf(60, 30'000));
+  world_.Advance(seconds(5));
+  EXPECT_GT(device_->statistics().dropped_queue_full, 0u);
+  world_.faults().From("dev-1").Thaw();
+  const Read read = world_.Run(ReadToTheEnd(std::move(reader)));
+  EXPECT_TRUE(read.status.ok()) << read.status;
+  EXPECT_EQ(read.count, 60);
+  ExpectNothingLeft();
+}
+
 TEST_F(StreamTest, PastTheGraceBothSidesEnd) {
   ServeAndOpenStub();
   auto reader = stub_->Count(RangeOf(1'000'000));

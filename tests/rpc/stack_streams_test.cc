@@ -8,6 +8,8 @@ using test::IsWhole;
 using test::ItemOf;
 using test::seconds;
 using test::StreamTest;
+using testing::AllOf;
+using testing::Ge;
 using testing::HasSubstr;
 using testing::Le;
 
@@ -134,6 +136,25 @@ TEST_F(StreamTest, AMessageOfMoreFramesThanTheWindowComesWithoutWaiting) {
   }
   EXPECT_EQ(world_.elapsed(), begin);
   EXPECT_TRUE(world_.Run(reader.Finish()).ok());
+  ExpectNothingLeft();
+}
+
+// Another one's reader has stopped, and much is kept for it: so little may be on its way here
+// that the reader sees no need to say that it came.
+TEST_F(StreamTest, WhileMuchIsKeptForOthersAStreamGoesOnSlowly) {
+  ServerOptions options;
+  options.maximum_waiting_bytes = 1'000'000;
+  ServeStreams(options);
+  OpenStub();
+  auto stopped = stub_->Count(RangeOf(100, 30'000));
+  Run();
+  const auto begin = world_.elapsed();
+  const Read read = world_.Run(ReadToTheEnd(stub_->Count(RangeOf(100, 30'000))));
+  EXPECT_TRUE(read.status.ok()) << read.status;
+  EXPECT_EQ(read.count, 100);
+  EXPECT_THAT(world_.elapsed() - begin, AllOf(Ge(seconds(1)), Le(seconds(15))));
+  const Read rest = world_.Run(ReadToTheEnd(std::move(stopped)));
+  EXPECT_TRUE(rest.status.ok()) << rest.status;
   ExpectNothingLeft();
 }
 

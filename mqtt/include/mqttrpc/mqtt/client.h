@@ -63,8 +63,9 @@ class Client {
   // Completes with the broker's Reason Code, e.g. kNoMatchingSubscribers. Errors:
   //   kInvalidArgument    Topic Name empty or with a wildcard (MQTT-3.3.2-2)
   //   kUnimplemented      a QoS or retain flag above what the broker takes
-  //   kResourceExhausted  over the broker's Maximum Packet Size, in bytes; queue
-  //                       full, or dropped from it for another
+  //   kResourceExhausted  over the broker's Maximum Packet Size, in bytes, or the queue's: for
+  //                       good, with Reason Code 0x95; queue full, or dropped from it for
+  //                       another: with none
   //   kUnavailable        a QoS 0 message's connection was lost; no connection, and
   //                       ClientOptions::queue_qos0_offline is off
   //   kDeadlineExceeded   its Message Expiry Interval passed before it could be sent

@@ -103,7 +103,8 @@ class Server {
 
   // Drains: unsubscribes, answers what still arrives with UNAVAILABLE (not
   // executed), waits up to `patience` for the running handlers, and for callers to confirm the
-  // ends of their streams; then cancels what is left, and answers it with UNAVAILABLE (perhaps).
+  // ends of their streams; then cancels what is left, and answers what has no answer yet with
+  // UNAVAILABLE (perhaps).
   // Completes when no handler runs and every answer is acknowledged: OkStatus, also if it was not
   // serving; or kDeadlineExceeded if patience ended before, then up to a second
   // later, so that cancelled coroutines have ended too. Other errors: kFailedPrecondition
