@@ -308,7 +308,8 @@ void Dispatcher::SendFragment(CallFlow& flow) {
 void Dispatcher::FrameSent(ServerCall::State& call, std::size_t bytes, const absl::Status& status,
                            mqtt::TimePoint now) {
   pacer_.Sent(bytes);
-  if (IsRefusedForNow(status) && call.frames != nullptr) {
+  const bool over = call.frames == nullptr || (call.answered && !held_.contains(&call));
+  if (IsRefusedForNow(status) && !over) {
     if (log_.Wants(LogLevel::kWarning)) {
       log_.Write(LogLevel::kWarning,
                  absl::StrCat("event=frame_not_taken instance=", instance_, " caller=", mqtt::ToAbsl(call.caller()),
@@ -317,7 +318,7 @@ void Dispatcher::FrameSent(ServerCall::State& call, std::size_t bytes, const abs
     call.frames->NotTaken(now);
     call.frames->ScheduleIn(flows_);
   }
-  if (call.frames != nullptr && call.frames->waiters.writing()) Settle(call, now);
+  if (!over && call.frames->waiters.writing()) Settle(call, now);
   if (IsRefusedForGood(status) && call.frames != nullptr) Break(call, status, now);
 }
 

@@ -319,8 +319,9 @@ absl::Status Server::Impl::PatienceOver() const {
                                                     " answers and ", unsubscribing_, " ended subscriptions"));
   }
   std::vector<std::string> left;
-  if (cancelled_handlers_ > 0)
+  if (cancelled_handlers_ > 0) {
     left.push_back(absl::StrCat(cancelled_handlers_, " handlers still ran and were cancelled"));
+  }
   if (const std::size_t running = dispatcher_.running(); running > 0) {
     left.push_back(absl::StrCat(running, " of them do not heed it and run on"));
   }
