@@ -10,8 +10,7 @@
 #include <absl/strings/str_format.h>
 
 #include "checksum.h"
-#include "stack.h"
-#include "stream_service.h"
+#include "stream_stack.h"
 
 namespace mqttrpc::test {
 
@@ -19,12 +18,8 @@ inline constexpr std::string_view kStreams = "mqttrpc.test.streams.Streams";
 
 inline std::string Crc(std::string_view bytes) { return absl::StrFormat("%08x", Crc32c(bytes)); }
 
-class HostileTest : public StackTest {
+class HostileTest : public StreamStackTest {
  protected:
-  using Item = streams::Item;
-  using Total = streams::Total;
-  using Range = streams::Range;
-
   // A server at "dev-1", and a stream of "me" that goes on beside all that happens.
   void ServeBeside(ServerOptions options = ServerOptions(), ChannelOptions channel = ChannelOptions()) {
     server_ = std::make_unique<Server>(*device_, options);
@@ -74,8 +69,6 @@ class HostileTest : public StackTest {
 
   static std::string Bytes(const google::protobuf::Message& message) { return message.SerializeAsString(); }
 
-  StreamService streams_;
-  std::optional<streams::StreamsStub> stub_;
   std::optional<ClientReaderWriter<Item, Item>> beside_;
   int talked_ = 0;
 };

@@ -7,25 +7,12 @@
 
 #include <asio/awaitable.hpp>
 
-#include "stack.h"
-#include "stream_service.h"
+#include "stream_stack.h"
 
 namespace mqttrpc::test {
 
-class StreamTest : public StackTest {
+class StreamTest : public StreamStackTest {
  protected:
-  using Item = streams::Item;
-  using Range = streams::Range;
-  using StreamsStub = streams::StreamsStub;
-  using Total = streams::Total;
-
-  // The service goes before the base; its handlers end before.
-  ~StreamTest() override {
-    channel_.reset();
-    server_.reset();
-    world_.RunUntilQuiet();
-  }
-
   void ServeStreams(ServerOptions options = ServerOptions()) {
     server_ = std::make_unique<Server>(*device_, options);
     server_->Add(streams_);
@@ -72,9 +59,6 @@ class StreamTest : public StackTest {
     EXPECT_EQ(server_->running_calls(), 0u);
     EXPECT_EQ(streams_.begun, streams_.ended);
   }
-
-  StreamService streams_;
-  std::optional<StreamsStub> stub_;
 };
 
 }  // namespace mqttrpc::test
