@@ -160,8 +160,8 @@ void Dispatcher::Admit(RequestIn request, std::string_view payload, const Found&
   const std::string_view caller = request.caller;
   const std::string_view correlation_data = request.correlation_data.value_or("");
   const MethodInfo& method = MethodOf(found);
-  const auto call = std::make_shared<ServerCall::State>(shell_.PlaceForHandler(), std::move(request), payload, method,
-                                                        instance_, deadline);
+  const auto call = std::make_shared<ServerCall::State>(shell_.PlaceForHandler(), request, std::move(request.metadata),
+                                                        payload, method, instance_, deadline);
   call->handler = found.service;
   call->method_index = found.method;
   call->caller_packet = request.maximum_packet;

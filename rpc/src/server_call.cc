@@ -40,8 +40,9 @@ Answer AnswerFor(const absl::Status& status, ContentType content_type) {
   return answer;
 }
 
-ServerCall::State::State(std::shared_ptr<const HandlerPlace> place, RequestIn&& request, std::string_view payload,
-                         const MethodInfo& method, std::string_view instance, mqtt::TimePoint deadline)
+ServerCall::State::State(std::shared_ptr<const HandlerPlace> place, const RequestIn& request, Metadata metadata,
+                         std::string_view payload, const MethodInfo& method, std::string_view instance,
+                         mqtt::TimePoint deadline)
     : place_(std::move(place)),
       method_(method),
       names_(JoinNames(request, instance)),
@@ -49,7 +50,7 @@ ServerCall::State::State(std::shared_ptr<const HandlerPlace> place, RequestIn&& 
       content_type_(request.content_type),
       attempt_(request.attempt),
       call_deadline_(deadline),
-      metadata_(std::move(request.metadata)),
+      metadata_(std::move(metadata)),
       payload_(payload) {
   std::string_view rest = names_;
   const auto take = [&rest](std::size_t size) {

@@ -76,8 +76,8 @@ class ServerCall::State final : public ServerContext,
                                 public std::enable_shared_from_this<State> {
  public:
   // Borrows `payload` until OwnPayload(), unless the place hops.
-  State(std::shared_ptr<const HandlerPlace> place, RequestIn&& request, std::string_view payload,
-        const MethodInfo& method, std::string_view instance, mqtt::TimePoint deadline);
+  State(std::shared_ptr<const HandlerPlace> place, const RequestIn& request, Metadata metadata,
+        std::string_view payload, const MethodInfo& method, std::string_view instance, mqtt::TimePoint deadline);
   ~State() override;
 
   // For the handler.
