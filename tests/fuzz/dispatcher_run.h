@@ -170,7 +170,7 @@ class DispatcherRun final : public DispatcherHost {
     OpenService::Open* open = OneCall();
     if (open == nullptr || open->stream == nullptr || !open->method.streams_replies()) return;
     Text text;
-    text.set_value(std::string(in_.Byte() * 4, 'y'));
+    text.set_value(std::string(std::size_t{4} * in_.Byte(), 'y'));
     open->stream->Write(open->stream->Prepare(text), mqtt::Completion<bool>([](bool) {}));
   }
   void EndCall() {
@@ -178,7 +178,7 @@ class DispatcherRun final : public DispatcherHost {
     if (open == nullptr) return;
     Text reply;
     const std::uint8_t how = in_.Byte();
-    reply.set_value(std::string(how * 8, 'z'));
+    reply.set_value(std::string(std::size_t{8} * how, 'z'));
     if (how % 4 == 0) {
       open->call.Finish(absl::NotFoundError("nothing"), nullptr);
     } else if (how % 4 != 1) {

@@ -12,8 +12,6 @@
 
 namespace mqttrpc::test {
 
-namespace streams = mqttrpc::test::streams;
-
 // The data that item `number` has, `bytes` long.
 inline std::string DataOf(std::int64_t number, std::size_t bytes) {
   std::string data(bytes, '\0');
