@@ -117,8 +117,7 @@ absl::Status ServerConnection::OnPacket(const mqtt::Unsubscribe& unsubscribe, mq
   }
   core_.counters.subscriptions.Set(core_.router.subscriptions().size());
   // Behind the messages of the same write: whoever reads it may forget who took those.
-  shell_.Wake();
-  if (absl::Status status = writer_.AppendBehindMessages(ack); !status.ok()) LogUnsent(status);  // MQTT-3.10.4-4
+  Appended(writer_.AppendBehindMessages(ack));  // MQTT-3.10.4-4
   return absl::OkStatus();
 }
 

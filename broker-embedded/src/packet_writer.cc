@@ -106,7 +106,8 @@ std::string_view PacketWriter::Encode(const Outbox::Outgoing& next, mqtt::TimePo
   return AppendPublish(next.delivery, head, now, work_->writing);
 }
 
-void PacketWriter::EncodeMessages(Outbox& outbox, mqtt::TimePoint now) {
+// Appends messages to the write. Returns the bytes of them that stay where they are.
+std::size_t PacketWriter::EncodeMessages(Outbox& outbox, mqtt::TimePoint now) {
   Outbox::Outgoing next;
   std::size_t referenced = 0;
   while (work_->writing.size() + referenced < kBytesPerWrite && work_->references.size() < kReferencesPerWrite &&
@@ -116,7 +117,7 @@ void PacketWriter::EncodeMessages(Outbox& outbox, mqtt::TimePoint now) {
     referenced += rest.size();
     work_->references.push_back(Reference{work_->writing.size(), rest, std::move(next.delivery.message)});
   }
-  host_.counters.bytes_sent.Add(work_->writing.size() + referenced);
+  return referenced;
 }
 
 void PacketWriter::Collect(Outbox* outbox, mqtt::TimePoint now, std::vector<std::span<const std::byte>>& gather) {
@@ -142,17 +143,13 @@ void PacketWriter::BeginWrite(Outbox* outbox, mqtt::TimePoint now) {
   const bool messages = outbox != nullptr && outbox->has_work();
   if (work().own_bytes() == 0 && !messages) return;
   Work& work = Busy();
+  const std::size_t charged = work.own_bytes();
   work.writing.swap(work.own);
   work.unsent_pub_acks = 0;
-  const std::size_t charged = work.writing.size() + work.behind.size();
-  if (messages) {
-    EncodeMessages(*outbox, now);
-  } else {
-    host_.counters.bytes_sent.Add(work.writing.size());
-  }
-  host_.counters.bytes_sent.Add(work.behind.size());
+  const std::size_t referenced = messages ? EncodeMessages(*outbox, now) : 0;
   work.writing += work.behind;
   work.behind.clear();
+  host_.counters.bytes_sent.Add(work.writing.size() + referenced);
   host_.budget.Take(work.writing.size() - charged);
 
   std::size_t from = 0;

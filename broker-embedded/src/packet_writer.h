@@ -91,7 +91,7 @@ class PacketWriter {
   void Settle();
   absl::Status AppendTo(mqtt::WireBuffer& out, const mqtt::Packet& packet);
   void BeginWrite(Outbox* outbox, mqtt::TimePoint now);
-  void EncodeMessages(Outbox& outbox, mqtt::TimePoint now);
+  std::size_t EncodeMessages(Outbox& outbox, mqtt::TimePoint now);
   std::string_view Encode(const Outbox::Outgoing& next, mqtt::TimePoint now);
   AliasTable& Aliases();
 

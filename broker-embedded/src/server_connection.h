@@ -186,7 +186,7 @@ class ServerConnection final : private SessionPeer {
   bool v5() const { return terms_.peer.version == mqtt::ProtocolVersion::k5; }
   template <typename PacketT>
   void Answer(const PacketT& packet);
-  void LogUnsent(const absl::Status& why) const;
+  void Appended(const absl::Status& status);  // By the writer.
   template <typename PacketT>
   void AnswerWithReason(const PacketT& packet, std::string_view reason);
 
@@ -223,12 +223,12 @@ class ServerConnection final : private SessionPeer {
 
 template <typename PacketT>
 void ServerConnection::Answer(const PacketT& packet) {
-  shell_.Wake();
-  if (absl::Status status = writer_.Append(packet); !status.ok()) LogUnsent(status);
+  Appended(writer_.Append(packet));
 }
 
-inline void ServerConnection::LogUnsent(const absl::Status& why) const {
-  Log(mqtt::LogLevel::kDebug, "unsent", " reason=", Quoted(mqtt::ToStd(why.message())));
+inline void ServerConnection::Appended(const absl::Status& status) {
+  shell_.Wake();
+  if (!status.ok()) Log(mqtt::LogLevel::kDebug, "unsent", " reason=", Quoted(mqtt::ToStd(status.message())));
 }
 
 template <typename... Pieces>

@@ -163,7 +163,7 @@ void CallFlow::Written(mqtt::TimePoint now) {
   }
 }
 
-void CallFlow::NotTaken(mqtt::TimePoint now) {
+void CallFlow::SendAgainLater(mqtt::TimePoint now) {
   if (options_.sends_reliably && rewind_at_ == mqtt::kNever) {
     rewind_at_ = std::max(rewind_allowed_at_, now + kGapPatience);
   }
@@ -219,7 +219,8 @@ std::optional<Frame> CallFlow::TakeControl() {
   if (!connected_) return std::nullopt;
   if (std::exchange(owes_accept_, false)) return Frame(Frame::Kind::kAccept, receiving_.Grant());
   if (std::exchange(owes_window_, false)) {
-    Frame window(Frame::Kind::kWindow, told_next_ = receiving_.next());
+    told_next_ = receiving_.next();
+    Frame window(Frame::Kind::kWindow, told_next_);
     window.limit = std::max(receiving_.Grant(), window.number);
     window.again = std::exchange(owes_again_, false);
     return window;

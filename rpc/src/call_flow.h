@@ -70,8 +70,8 @@ class CallFlow : public mqtt::DeadlineQueue::Entry, public ListNode {
   // Messages were written. One without room may wait for frames that nobody knows of, if they
   // may be lost; or for the memory of those that the other side has, but sees no need to tell.
   void Written(mqtt::TimePoint now);
-  // A frame was not taken, but may be another time: it is sent again a while later.
-  void NotTaken(mqtt::TimePoint now);
+  // A frame could not be sent just now: all that is not acknowledged is sent again a while later.
+  void SendAgainLater(mqtt::TimePoint now);
   // Whatever is due. Not OK: the other side is gone, kUnavailable.
   absl::Status TimeIs(mqtt::TimePoint now);
   mqtt::TimePoint WakeAt() const;
@@ -111,11 +111,11 @@ class CallFlow : public mqtt::DeadlineQueue::Entry, public ListNode {
   mqtt::TimePoint rewind_allowed_at_{};    // Sending again is dear: not at each demand.
   mqtt::TimePoint rewind_at_ = mqtt::kNever;
   mqtt::TimePoint announce_at_ = mqtt::kNever;  // Say then how much was sent.
+  std::uint64_t told_next_ = 0;                 // The last window said that all below it are here.
 
   // Frames owed.
   bool owes_accept_ = false;
   bool owes_window_ = false;
-  std::uint64_t told_next_ = 0;  // By the last window.
   bool owes_again_ = false;
   bool owes_ping_ = false;
   bool owes_pong_ = false;

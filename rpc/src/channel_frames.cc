@@ -263,7 +263,7 @@ void Channel::Impl::SendLater(ChannelCall& call, const Frame& frame, const Fragm
     self->pacer_.Sent(size);
     if (IsRefusedForNow(result.status()) && held->frames != nullptr && held->phase == PendingCall::Phase::kSent) {
       self->Debug("frame_not_taken", ToStd(result.status().message()));
-      held->frames->NotTaken(self->Now());
+      held->frames->SendAgainLater(self->Now());
       held->frames->ScheduleIn(self->flows_);
       self->ArmTimer();
     }

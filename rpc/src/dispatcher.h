@@ -142,6 +142,7 @@ class Dispatcher final : private FramePacerShell {
   std::size_t EndSize(const ServerCall::State& call, const Answer& answer) const;
   void Settle(ServerCall::State& call, mqtt::TimePoint now);
   void Break(ServerCall::State& call, absl::Status why, mqtt::TimePoint now);
+  bool GoesOn(const ServerCall::State& call) const;
   void EndFrames(ServerCall::State& call);
   void Release(ServerCall::State& call);
   void SendFragment(CallFlow& flow) override;

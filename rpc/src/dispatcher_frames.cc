@@ -27,8 +27,8 @@ constexpr milliseconds kLongestIdle{3'600'000};
 // A request in fragments is given up if its rest does not come.
 constexpr std::chrono::seconds kRequestPatience{30};
 
-// While much is kept for all callers, each has this at least: those behind it wait for a
-// window, which they ask for.
+// While much is kept for all callers, so much is for each. A stream that has more to say asks
+// its reader what has come: see CallFlow::Written().
 constexpr std::size_t kLeastKeptBytes = 64 * 1024;
 
 // How long a frame is worth delivering where the caller does not ping.
@@ -144,7 +144,7 @@ void Dispatcher::LaterArrived(const mqtt::MessageView& message, mqtt::TimePoint 
     return;
   }
   if (cancels) return CancelledByCaller(*call, now);
-  if (call->frames == nullptr || (call->answered && !call->frames->lingers())) return;
+  if (!GoesOn(*call)) return;
   absl::Status status = later->broken.ok() ? TakeFrame(*call, *later, now) : later->broken;
   if (!status.ok()) return Break(*call, std::move(status), now);
   Settle(*call, now);
@@ -308,23 +308,29 @@ void Dispatcher::SendFragment(CallFlow& flow) {
 void Dispatcher::FrameSent(ServerCall::State& call, std::size_t bytes, const absl::Status& status,
                            mqtt::TimePoint now) {
   pacer_.Sent(bytes);
-  const bool over = call.frames == nullptr || (call.answered && !held_.contains(&call));
-  if (IsRefusedForNow(status) && !over) {
+  if (!GoesOn(call)) return;
+  if (IsRefusedForNow(status)) {
     if (log_.Wants(LogLevel::kWarning)) {
       log_.Write(LogLevel::kWarning,
                  absl::StrCat("event=frame_not_taken instance=", instance_, " caller=", mqtt::ToAbsl(call.caller()),
                               " why=", Quoted(ToStd(status.message()))));
     }
-    call.frames->NotTaken(now);
+    call.frames->SendAgainLater(now);
     call.frames->ScheduleIn(flows_);
   }
-  if (!over && call.frames->waiters.writing()) Settle(call, now);
-  if (IsRefusedForGood(status) && call.frames != nullptr) Break(call, status, now);
+  if (call.frames->waiters.writing()) Settle(call, now);
+  if (IsRefusedForGood(status)) Break(call, status, now);
+}
+
+// Its handler has not ended, or what it sent is kept until the caller has confirmed the end.
+bool Dispatcher::GoesOn(const ServerCall::State& call) const {
+  if (call.frames == nullptr) return false;
+  return !call.answered || (call.frames->lingers() && held_.contains(&call));
 }
 
 // After anything that may have changed what a call owes, or whom it lets go on.
 void Dispatcher::Settle(ServerCall::State& call, mqtt::TimePoint now) {
-  if (call.frames == nullptr || (call.answered && !call.frames->lingers())) return;
+  if (!GoesOn(call)) return;
   ServerFrames& frames = *call.frames;
   const bool plenty = kept_bytes_ < options_.maximum_waiting_bytes / 2;
   frames.sending().set_most_kept_bytes(plenty ? SendFlow::kMostKeptBytes : kLeastKeptBytes);
@@ -334,7 +340,7 @@ void Dispatcher::Settle(ServerCall::State& call, mqtt::TimePoint now) {
   call.lost.store(frames.receiving().lost(), std::memory_order_relaxed);
   while (const std::optional<Frame> frame = frames.TakeControl()) SendControl(call, *frame);
   pacer_.Wake(frames);
-  if (call.answered && !held_.contains(&call)) return;  // Sending has ended it.
+  if (!GoesOn(call)) return;  // Sending has ended it.
   const bool all_sent = frames.sending().ended() && !frames.sending().HasFragment();
   if (frames.lingers() && all_sent && (frames.sending().acknowledged() || !call.confirms_end)) return Release(call);
   frames.ScheduleIn(flows_);

@@ -221,7 +221,7 @@ class DispatcherRun final : public DispatcherHost {
       case 1: return dispatcher_->Connected(in_.Byte() % 2 == 0, 1'000, 10, now_);
       case 2: return Acknowledge(mqtt::StatusFrom(mqtt::ReasonCode::kPacketTooLarge, "too large"));
       case 3: return Acknowledge(absl::CancelledError("lost"));
-      case 5: return Acknowledge(absl::ResourceExhaustedError("full for now"));
+      case 5: return Acknowledge(absl::ResourceExhaustedError("queue is full"));
       case 4: return dispatcher_->CancelAll(absl::UnavailableError("stop"), now_);
       default: dispatcher_->CancelAll(absl::OkStatus(), now_);
     }

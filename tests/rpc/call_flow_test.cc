@@ -1,82 +1,19 @@
-// Both sides of one call: windows, pings, who is still there, and what a lost session costs.
-#include "call_flow.h"
-
-#include <string>
-#include <vector>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+// Both sides of one call: opening, pings, windows, the end, and the two of them face to face.
+#include "call_flow_fixture.h"
 
 namespace mqttrpc {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::CallFlowTest;
+using test::Fragment;
+using test::kIdle;
+using test::Side;
+using test::Window;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr seconds kIdle{10};
-
-FlowOptions Side(bool caller, bool reliable = true) {
-  FlowOptions options;
-  options.caller = caller;
-  options.sends_reliably = options.receives_reliably = reliable;
-  options.limits.frames = 16;
-  options.idle = kIdle;
-  return options;
-}
-
-Frame Window(std::uint64_t next, std::uint64_t limit, bool again = false) {
-  Frame frame(Frame::Kind::kWindow, next);
-  frame.limit = limit;
-  frame.again = again;
-  return frame;
-}
-
-FragmentIn Fragment(std::uint64_t sequence, std::string_view payload = "x") {
-  FragmentIn fragment;
-  fragment.sequence = sequence;
-  fragment.payload = payload;
-  return fragment;
-}
-
-class CallFlowTest : public testing::Test {
- protected:
-  void SetUp() override {
-    caller_.sending().set_room(100);
-    responder_.sending().set_room(100);
-  }
-
-  // What it owes.
-  static std::vector<std::string> Controls(CallFlow& flow) {
-    std::vector<std::string> all;
-    while (const auto frame = flow.TakeControl()) all.push_back(frame->Text());
-    return all;
-  }
-  void Accept(std::uint64_t limit = 16) {
-    caller_.Heard(now_);
-    caller_.Accepted(limit);
-  }
-  // Time passes; what is due happens when it is. Stops at the first error.
-  absl::Status Advance(CallFlow& flow, mqtt::Duration step) {
-    const mqtt::TimePoint until = now_ + step;
-    while (flow.WakeAt() <= until) {
-      now_ = std::max(now_, flow.WakeAt());
-      if (absl::Status status = flow.TimeIs(now_); !status.ok()) return status;
-      const std::vector<std::string> controls = Controls(flow);
-      said_.insert(said_.end(), controls.begin(), controls.end());
-      if (flow.WakeAt() <= now_) return absl::InternalError("it wakes for nothing");
-    }
-    now_ = until;
-    return absl::OkStatus();
-  }
-
-  mqtt::TimePoint now_{std::chrono::hours(1)};
-  CallFlow caller_{Side(true), now_};
-  CallFlow responder_{Side(false), now_};
-  std::vector<std::string> said_;
-};
 
 // --- Opening
 
@@ -188,6 +125,15 @@ TEST_F(CallFlowTest, ACallerThatDoesNotPingIsNeverDead) {
   EXPECT_EQ(responder.WakeAt(), mqtt::kNever);
 }
 
+TEST_F(CallFlowTest, ASilenceThatHasALimitOfItsOwnIsNamedByIt) {
+  FlowOptions options = Side(false);
+  options.idle = {};
+  CallFlow responder(options, now_);
+  responder.LimitSilence(seconds(30), now_);
+  EXPECT_TRUE(Advance(responder, milliseconds(29'999)).ok());
+  EXPECT_THAT(Advance(responder, milliseconds(1)).message(), HasSubstr("for 30000 ms"));
+}
+
 // --- Windows
 
 TEST_F(CallFlowTest, TakingHalfOfTheWindowTellsIt) {
@@ -222,126 +168,6 @@ TEST_F(CallFlowTest, FramesThatMeanNothingHereEndTheCall) {
   }
 }
 
-// --- Gaps
-
-TEST_F(CallFlowTest, AGapThatStaysAsksAgainEachSecond) {
-  Accept();
-  ASSERT_TRUE(caller_.Message(Fragment(1), now_).ok());
-  EXPECT_TRUE(Advance(caller_, milliseconds(999)).ok());
-  EXPECT_THAT(said_, IsEmpty());
-  EXPECT_TRUE(Advance(caller_, milliseconds(1)).ok());
-  EXPECT_THAT(said_, ElementsAre("w:0:16!"));
-  EXPECT_TRUE(Advance(caller_, seconds(1)).ok());
-  EXPECT_THAT(said_, ElementsAre("w:0:16!", "w:0:16!"));
-  ASSERT_TRUE(caller_.Message(Fragment(0), now_).ok());
-  EXPECT_TRUE(Advance(caller_, seconds(5)).ok());
-  EXPECT_EQ(said_.size(), 2u);
-}
-
-TEST_F(CallFlowTest, AGapThatIsClosedInTimeAsksNothing) {
-  Accept();
-  ASSERT_TRUE(caller_.Message(Fragment(1), now_).ok());
-  EXPECT_TRUE(Advance(caller_, milliseconds(500)).ok());
-  ASSERT_TRUE(caller_.Message(Fragment(0), now_).ok());
-  EXPECT_TRUE(Advance(caller_, seconds(5)).ok());
-  EXPECT_THAT(said_, IsEmpty());
-}
-
-TEST_F(CallFlowTest, APingTellsOfALastFrameThatWasLost) {
-  ASSERT_TRUE(responder_.Control(Frame(Frame::Kind::kPing, 1), now_).ok());
-  Controls(responder_);
-  EXPECT_TRUE(Advance(responder_, seconds(1)).ok());
-  EXPECT_THAT(said_, ElementsAre("w:0:16!"));
-}
-
-TEST_F(CallFlowTest, AnEndWhosePingCameFirstLeavesNoGap) {
-  ASSERT_TRUE(responder_.Control(Frame(Frame::Kind::kPing, 1), now_).ok());
-  Controls(responder_);
-  ASSERT_TRUE(responder_.End(Fragment(0, ""), false, now_).ok());
-  EXPECT_TRUE(Advance(responder_, seconds(5)).ok());
-  EXPECT_THAT(said_, IsEmpty());
-}
-
-// --- A lost session
-
-TEST_F(CallFlowTest, AResumedSessionNeedsNothing) {
-  Accept();
-  caller_.Disconnected(now_);
-  caller_.Connected(true, now_);
-  EXPECT_THAT(Controls(caller_), IsEmpty());
-}
-
-TEST_F(CallFlowTest, AfterALostSessionItAsksForWhatIsMissing) {
-  Accept();
-  ASSERT_TRUE(caller_.Message(Fragment(0), now_).ok());
-  caller_.Disconnected(now_);
-  caller_.Connected(false, now_);
-  EXPECT_THAT(Controls(caller_), ElementsAre("w:1:16!"));
-}
-
-TEST_F(CallFlowTest, WhoIsAskedSendsAgainAllThatIsNotAcknowledged) {
-  responder_.sending().Grant(16);
-  for (const char* text : {"a", "b", "c"}) responder_.sending().Write(text);
-  while (responder_.sending().HasFragment()) responder_.sending().Take();
-  ASSERT_TRUE(responder_.Control(Window(1, 17, true), now_).ok());
-  EXPECT_EQ(responder_.sending().Take().sequence, 1u);
-  EXPECT_EQ(responder_.sending().Take().sequence, 2u);
-  EXPECT_FALSE(responder_.sending().HasFragment());
-  // Its accept and its windows may be lost too.
-  EXPECT_THAT(Controls(responder_), ElementsAre("a:16", "w:0:16"));
-}
-
-TEST_F(CallFlowTest, ACallerThatIsAskedHasNothingToAccept) {
-  Accept();
-  ASSERT_TRUE(caller_.Control(Window(0, 16, true), now_).ok());
-  EXPECT_THAT(Controls(caller_), ElementsAre("w:0:16"));
-}
-
-TEST_F(CallFlowTest, WithoutAConnectionNothingIsSaid) {
-  responder_.Disconnected(now_);
-  responder_.OweAccept();
-  ASSERT_TRUE(responder_.Control(Frame(Frame::Kind::kPing, 0), now_).ok());
-  EXPECT_THAT(Controls(responder_), IsEmpty());
-  responder_.Connected(true, now_);
-  EXPECT_THAT(Controls(responder_), ElementsAre("a:16", "w:0:16", "q:0"));
-}
-
-// A connection that is away is no sign that the other side is.
-TEST_F(CallFlowTest, ADisconnectedCallHasTheGraceTimeAgain) {
-  Accept();
-  EXPECT_TRUE(Advance(caller_, 2 * kIdle).ok());
-  caller_.Disconnected(now_);
-  EXPECT_TRUE(Advance(caller_, 3 * kIdle - milliseconds(1)).ok());
-  caller_.Disconnected(now_);  // Another attempt failed: that gives no more.
-  const absl::Status status = Advance(caller_, milliseconds(1));
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(status.message(), HasSubstr("not connected for 30000 ms"));
-}
-
-TEST_F(CallFlowTest, AnOpeningFrameThatWaitedForAConnectionHasItsPatienceAgain) {
-  caller_.Opened(now_, seconds(6));
-  EXPECT_TRUE(Advance(caller_, seconds(5)).ok());
-  caller_.Disconnected(now_);
-  EXPECT_TRUE(Advance(caller_, seconds(5)).ok());
-  caller_.Connected(true, now_);
-  EXPECT_TRUE(Advance(caller_, milliseconds(5'999)).ok());
-  EXPECT_EQ(Advance(caller_, milliseconds(1)).code(), absl::StatusCode::kUnavailable);
-}
-
-// Its opening frame has arrived, perhaps; the accept has not.
-TEST_F(CallFlowTest, BackFromAnAbsenceACallerAsksAgainForItsAccept) {
-  caller_.Opened(now_, seconds(6));
-  EXPECT_TRUE(Advance(caller_, seconds(4)).ok());
-  EXPECT_THAT(said_, ElementsAre("w:0:16!"));
-  caller_.Disconnected(now_);
-  EXPECT_TRUE(Advance(caller_, seconds(12)).ok());
-  caller_.Connected(true, now_);
-  EXPECT_TRUE(Advance(caller_, milliseconds(2'999)).ok());
-  EXPECT_THAT(said_, ElementsAre("w:0:16!"));
-  EXPECT_TRUE(Advance(caller_, milliseconds(1)).ok());
-  EXPECT_THAT(said_, ElementsAre("w:0:16!", "w:0:16!"));
-}
-
 // Twice as much as fits is written; the reader, whose window is large, sees no need to tell what it has.
 TEST_F(CallFlowTest, WhoKeepsTooMuchSaysWhatItSentAndIsToldWhatCame) {
   responder_.sending().Grant(16);
@@ -364,26 +190,6 @@ TEST_F(CallFlowTest, WhoKeepsTooMuchSaysWhatItSentAndIsToldWhatCame) {
   EXPECT_THAT(Controls(caller_), IsEmpty()) << "it was told";
   ASSERT_TRUE(responder_.Control(Window(2, 16), now_).ok());
   EXPECT_TRUE(responder_.sending().HasFragment());
-}
-
-TEST_F(CallFlowTest, AFrameThatWasNotTakenIsSentAgainLater) {
-  responder_.sending().Grant(16);
-  responder_.sending().Write("a");
-  responder_.sending().Take();
-  responder_.NotTaken(now_);
-  EXPECT_TRUE(Advance(responder_, milliseconds(999)).ok());
-  EXPECT_FALSE(responder_.sending().HasFragment());
-  EXPECT_TRUE(Advance(responder_, milliseconds(1)).ok());
-  EXPECT_TRUE(responder_.sending().HasFragment());
-}
-
-TEST_F(CallFlowTest, ASilenceThatHasALimitOfItsOwnIsNamedByIt) {
-  FlowOptions options = Side(false);
-  options.idle = {};
-  CallFlow responder(options, now_);
-  responder.LimitSilence(seconds(30), now_);
-  EXPECT_TRUE(Advance(responder, milliseconds(29'999)).ok());
-  EXPECT_THAT(Advance(responder, milliseconds(1)).message(), HasSubstr("for 30000 ms"));
 }
 
 // --- The end
@@ -424,44 +230,6 @@ TEST_F(CallFlowTest, ALingeringResponderAsksForNothing) {
   ASSERT_TRUE(responder_.Control(Frame(Frame::Kind::kPing, 1), now_).ok());
   Controls(responder_);
   EXPECT_TRUE(Advance(responder_, seconds(5)).ok());
-  EXPECT_THAT(said_, IsEmpty());
-}
-
-// --- Messages that may be lost
-
-TEST_F(CallFlowTest, AWriterThatMayLoseSaysWhatItSentWhenItHasNoRoom) {
-  CallFlow responder(Side(false, false), now_);
-  responder.sending().set_room(100);
-  responder.sending().Grant(1);
-  responder.sending().Write("a");
-  responder.sending().Take();
-  responder.Written(now_);
-  EXPECT_TRUE(Advance(responder, seconds(1)).ok());
-  EXPECT_THAT(said_, IsEmpty());
-  responder.sending().Write("b");
-  responder.Written(now_);
-  EXPECT_TRUE(Advance(responder, milliseconds(100)).ok());
-  EXPECT_THAT(said_, ElementsAre("q:1"));
-  ASSERT_TRUE(responder.Control(Window(1, 17), now_).ok());
-  responder.Written(now_);
-  said_.clear();
-  EXPECT_TRUE(Advance(responder, seconds(1)).ok());
-  EXPECT_THAT(said_, IsEmpty());
-}
-
-TEST_F(CallFlowTest, AReaderThatMayLoseGivesRoomForWhatItNeverGot) {
-  CallFlow caller(Side(true, false), now_);
-  caller.Heard(now_);
-  ASSERT_TRUE(caller.Control(Frame(Frame::Kind::kPong, 16), now_).ok());
-  EXPECT_THAT(Controls(caller), ElementsAre("w:16:32"));
-  EXPECT_EQ(caller.receiving().lost(), 16u);
-}
-
-TEST_F(CallFlowTest, ALossAsksForNothing) {
-  CallFlow caller(Side(true, false), now_);
-  caller.Heard(now_);
-  ASSERT_TRUE(caller.Message(Fragment(3), now_).ok());
-  EXPECT_TRUE(Advance(caller, seconds(5)).ok());
   EXPECT_THAT(said_, IsEmpty());
 }
 

@@ -1,5 +1,5 @@
 // Streams and long calls whose other side, connection, session or messages are lost.
-#include "stack_streams.h"
+#include "stream_fixture.h"
 
 namespace mqttrpc {
 namespace {
@@ -248,50 +248,53 @@ TEST_F(StreamTest, ALossyStreamMayBeginAtAnotherAttempt) {
   EXPECT_EQ(read.count, 10);
 }
 
-TEST_F(StreamTest, ALongCallOutlastsManyPingsAndItsEndIsHeard) {
-  std::optional<ServerCall> open;
-  service_.raw = [&](ServerCall call) { open.emplace(std::move(call)); };
+// A unary call that the device accepts and works at until the test answers it.
+class LongCallTest : public StreamTest {
+ protected:
+  LongCallTest() {
+    service_.raw = [this](ServerCall call) { open_.emplace(std::move(call)); };
+  }
+  test::Result CallFor(std::chrono::milliseconds timeout) {
+    CallOptions options;
+    options.timeout = timeout;
+    test::Result result = Call(test::Ask("hi"), options);
+    Run();
+    return result;
+  }
+  void Answer() {
+    test::Reply reply;
+    reply.set_text("late");
+    open_->Finish(absl::OkStatus(), &reply);
+    Run();
+  }
+
+  std::optional<ServerCall> open_;
+};
+
+TEST_F(LongCallTest, ALongCallOutlastsManyPingsAndItsEndIsHeard) {
   ServeAndOpen();
-  CallOptions options;
-  options.timeout = std::chrono::minutes(10);
-  const test::Result result = Call(test::Ask("hi"), options);
-  Run();
+  const test::Result result = CallFor(std::chrono::minutes(10));
   world_.Advance(std::chrono::minutes(5));
   ASSERT_FALSE(result->has_value());
-  test::Reply reply;
-  reply.set_text("late");
-  open->Finish(absl::OkStatus(), &reply);
-  Run();
+  Answer();
   ExpectOk(result, "late");
 }
 
 // The caller has no reason to say anything before it was told that the device is at work.
-TEST_F(StreamTest, ALongCallMayPingMoreOftenThanItWaitsForTheAccept) {
-  std::optional<ServerCall> open;
-  service_.raw = [&](ServerCall call) { open.emplace(std::move(call)); };
+TEST_F(LongCallTest, ALongCallMayPingMoreOftenThanItWaitsForTheAccept) {
   Serve();
   ChannelOptions channel;
   channel.ping_interval = seconds(1);
   Open(channel);
-  CallOptions options;
-  options.timeout = std::chrono::minutes(1);
-  const test::Result result = Call(test::Ask("hi"), options);
-  Run();
+  const test::Result result = CallFor(std::chrono::minutes(1));
   world_.Advance(seconds(40));
-  test::Reply reply;
-  open->Finish(absl::OkStatus(), &reply);
-  Run();
-  ExpectOk(result, "");
+  Answer();
+  ExpectOk(result, "late");
 }
 
-TEST_F(StreamTest, ALongCallToADeadDeviceIsUnavailableLongBeforeTheDeadline) {
-  std::optional<ServerCall> open;
-  service_.raw = [&](ServerCall call) { open.emplace(std::move(call)); };
+TEST_F(LongCallTest, ALongCallToADeadDeviceIsUnavailableLongBeforeTheDeadline) {
   ServeAndOpen();
-  CallOptions options;
-  options.timeout = std::chrono::minutes(10);
-  const test::Result result = Call(test::Ask("hi"), options);
-  Run();
+  const test::Result result = CallFor(std::chrono::minutes(10));
   world_.Advance(seconds(20));
   world_.faults().From("dev-1").Freeze();
   world_.Advance(seconds(31));

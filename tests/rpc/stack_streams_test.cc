@@ -1,5 +1,5 @@
 // Streams and large messages through the whole stack: what is written is read, and nobody drowns.
-#include "stack_streams.h"
+#include "stream_fixture.h"
 
 namespace mqttrpc {
 namespace {

@@ -34,8 +34,8 @@ class MessageBus {
 
   // kNoMatchingSubscribers says that nobody gets it: a call then ends at once. Errors: kUnavailable
   // and kCancelled leave open whether it arrives; after any other it does not. kResourceExhausted
-  // with no Reason Code (mqtt::ReasonCodeOf()), or with 0x97, is for now: a frame of a stream is
-  // published again later. The token's slot may end it early, with kCancelled.
+  // with no Reason Code (mqtt::ReasonCodeOf()), or with 0x97, means that there was no room: a frame
+  // of a stream is published again a second later. The token's slot may end it early, with kCancelled.
   template <typename Token>
   auto Publish(mqtt::Message message, Token&& token) {
     return mqtt::Initiate<absl::StatusOr<mqtt::ReasonCode>>(
